@@ -13,7 +13,8 @@ from math import floor
 import numpy
 
 from bench.race import Row, race, row
-from evaluation.scoring.outcome import BidIn, Inputs, outcome
+from evaluation.methods.inputs import BidIn, Inputs
+from evaluation.scoring.outcome import outcome
 from evaluation.scoring.schemes import read
 
 BIDDERS, CRITERIA, MEMBERS = 20, 30, 7

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from evaluation.methods.points import objective_mismatches
 from evaluation.panels import panels
 from evaluation.panels.panels import PANEL_FLOW
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
-from evaluation.scoring import outcome, price_review, reviews
+from evaluation.scoring import price_review, reviews
 from evaluation.scoring.reviews import NOTHING
 from trading.awarding import awards
 from trading.awarding.awards import Award
@@ -42,7 +43,7 @@ def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
     reviews.settle(work, panel)
     if panel.state != "REVEALED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
-    if differing := outcome.objective_mismatches(report.gather_scores(work.session, panel)):
+    if differing := objective_mismatches(report.gather_scores(work.session, panel)):
         raise Invalid(
             "report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e"
         )

@@ -10,13 +10,13 @@ from fractions import Fraction
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from evaluation.methods.inputs import Criterion
+from evaluation.methods.inputs import Criterion, Inputs
+from evaluation.methods.points import objective_mismatches
 from evaluation.panels.panels import Panel
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
-from evaluation.scoring import flags, outcome, sheets
+from evaluation.scoring import flags, sheets
 from evaluation.scoring.flags import Flag
-from evaluation.scoring.outcome import Inputs
 from trading.kernel.errors import Refusal
 from trading.kernel.work import View
 from trading.tendering.projects import Project
@@ -100,7 +100,7 @@ def _priced(session: Session, panel: Panel, row: Report | None) -> Inputs | None
         inputs = report.gather(session, panel, tie_break=row.facts["tie_break"] if row else ())
     except Refusal:
         return None
-    return None if outcome.objective_mismatches(inputs) else inputs
+    return None if objective_mismatches(inputs) else inputs
 
 
 def _standing(inputs: Inputs, flag: Flag, row: Report | None) -> Prompted:
@@ -133,7 +133,7 @@ def _mended(session: Session, panel: Panel, inputs: Inputs, still: set[tuple[str
         prompted: list[tuple[str, str, str, int, Flag | None]] = [
             ("far", one.bidder, one.criterion, one.seat, one) for one in flags.flags(earlier, priced=False)
         ]
-        for differing in outcome.objective_mismatches(earlier):
+        for differing in objective_mismatches(earlier):
             prompted += [
                 ("objective", differing["bidder"], differing["criterion"], each["seat"], None)
                 for each in differing["given"]

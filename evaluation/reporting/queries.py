@@ -15,8 +15,9 @@ from sqlalchemy import select
 from crypto.keys import kid
 from evaluation.methods import registry
 from evaluation.methods.declared import BY_PRICE, EvaluationMethod
-from evaluation.methods.inputs import Criterion
+from evaluation.methods.inputs import Criterion, given
 from evaluation.methods.panel_rules import panel_allowed
+from evaluation.methods.points import objective_mismatches
 from evaluation.panels import experts, panels
 from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import report
@@ -571,18 +572,18 @@ def cells(view: View, panel: Panel) -> tuple[CellCard, ...]:
     flagged: dict[tuple[str, str], list[int]] = {}
     for one in flags.flags(inputs, priced=False):
         flagged.setdefault((one.bidder, one.criterion), []).append(one.seat)
-    differing = {(one["bidder"], one["criterion"]) for one in outcome.objective_mismatches(inputs)}
+    differing = {(one["bidder"], one["criterion"]) for one in objective_mismatches(inputs)}
     found = []
     for bid in inputs.valid:
         for criterion in inputs.scheme.scored:
             key = (bid.bidder, criterion.id)
-            given = outcome.given(inputs, criterion, bid.bidder)
+            scores = given(inputs, criterion, bid.bidder)
             found.append(
                 CellCard(
                     named[bid.bidder],
                     criterion.id,
                     criterion.kind,
-                    tuple((int(no), outcome.plain_points(points)) for no, points in given.items()),
+                    tuple((int(no), outcome.plain_points(points)) for no, points in scores.items()),
                     key in differing,
                     tuple(flagged.get(key, ())),
                 )

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, verify
+from evaluation.methods.inputs import BidIn, Inputs
+from evaluation.methods.points import objective_mismatches
 from evaluation.panels import panels
 from evaluation.panels.panels import Panel, Seat
 from evaluation.scoring import outcome, price_review, reviews, schemes, sheets
-from evaluation.scoring.outcome import BidIn, Inputs
 from evaluation.scoring.reviews import NOTHING, Amounts
 from trading import draws
 from trading.kernel.access import Act
@@ -162,7 +163,7 @@ def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -
     price_review.require_settled(session, panel)
     inputs = gather(session, panel, tie_break=tie_break)
     try:
-        if differing := outcome.objective_mismatches(inputs):
+        if differing := objective_mismatches(inputs):
             raise Invalid(
                 "report.objective_differs",
                 items=[f"{one['bidder']} {one['criterion']}" for one in differing],

@@ -15,9 +15,8 @@ from fractions import Fraction
 from typing import Any
 
 from evaluation.methods.expert_scores import Outliers, outliers
-from evaluation.methods.inputs import Criterion
+from evaluation.methods.inputs import Criterion, Inputs, given
 from evaluation.scoring import outcome
-from evaluation.scoring.outcome import Inputs
 from trading.kernel.exact import BadValue, exact
 
 STEP = Fraction(1, 10)
@@ -80,7 +79,7 @@ def flags(inputs: Inputs, *, priced: bool = True) -> list[Flag]:
     found = []
     for bid in inputs.valid:
         for criterion in inputs.scheme.scored:
-            scores = outcome.given(inputs, criterion, bid.bidder)
+            scores = given(inputs, criterion, bid.bidder)
             if criterion.kind != "subjective" or len(scores) < 2:
                 continue
             seen = far_off(scores, criterion.max, inputs.scheme.outlier)

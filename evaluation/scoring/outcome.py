@@ -16,12 +16,7 @@ from typing import Any
 from evaluation.methods import registry
 from evaluation.methods.declared import BY_PRICE
 from evaluation.methods.expert_scores import Outliers, outliers
-from evaluation.methods.inputs import BidIn as BidIn
-from evaluation.methods.inputs import Criterion
-from evaluation.methods.inputs import Inputs as Inputs
-from evaluation.methods.inputs import given as given
-from evaluation.methods.points import objective_mismatches as objective_mismatches
-from evaluation.methods.points import ranked as ranked
+from evaluation.methods.inputs import BidIn, Criterion, Inputs, given
 from trading.kernel.exact import written, written_exactly
 
 

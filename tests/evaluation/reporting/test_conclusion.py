@@ -11,6 +11,7 @@ import pytest
 from crypto.canonical import dumps, loads
 from crypto.keys import new_secret
 from crypto.signatures import document_hash, sign
+from evaluation.methods.inputs import Inputs
 from evaluation.panels import panels
 from evaluation.reporting import conclusion, dossier, outcome_queries, prompts, queries, report
 from evaluation.scoring import outcome, schemes, sheets
@@ -383,7 +384,7 @@ def test_the_order_in_which_rows_are_read_changes_nothing(world: World) -> None:
     with world.view("clock") as view:
         panel = panel_in(view, world, ref)
         inputs = report.gather(view.session, panel)
-    turned = outcome.Inputs(
+    turned = Inputs(
         inputs.scheme,
         list(reversed(inputs.bids)),
         dict(reversed(list(inputs.scores.items()))),

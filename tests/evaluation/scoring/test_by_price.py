@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.canonical import dumps
+from evaluation.methods.inputs import BidIn, Inputs
 from evaluation.scoring import outcome, schemes
-from evaluation.scoring.outcome import BidIn, Inputs
 from tests.evaluation.scoring.test_schemes import faults
 from tests.kit.schemes import SCHEMES
 from trading.kernel.exact import BadValue, number

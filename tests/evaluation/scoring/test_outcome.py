@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.canonical import dumps
+from evaluation.methods.inputs import BidIn, Inputs
+from evaluation.methods.points import objective_mismatches, ranked
 from evaluation.methods.price_scores import comprehensive_score
 from evaluation.scoring import outcome, schemes
-from evaluation.scoring.outcome import BidIn, Inputs
 from tests.kit.schemes import SCHEMES
 from trading.kernel.exact import BadValue, written_exactly
 
@@ -91,7 +92,7 @@ def test_the_deduction_for_small_firms_moves_the_benchmark() -> None:
 def test_objective_points_must_be_equal() -> None:
     inputs = example()
     inputs.scores[3]["B"]["record"] = Fraction(17)  # type: ignore[index]
-    assert outcome.objective_mismatches(inputs)[0]["criterion"] == "record"
+    assert objective_mismatches(inputs)[0]["criterion"] == "record"
     with pytest.raises(BadValue, match="objective_differs"):
         outcome.outcome(inputs)
 
@@ -112,14 +113,13 @@ def test_equal_scores_go_by_the_lower_quote_and_then_stay_tied() -> None:
     assert [one["rank"] for one in found["bids"]] == [1, 1] and found["ties"] == [["A", "B"]]
     broken = outcome.outcome(example(bids=tied.bids, scores=same, tie_break=("B", "A")))
     assert [(one["bidder"], one["rank"]) for one in broken["bids"]] == [("B", 1), ("A", 2)] and broken["ties"] == []
-    assert outcome.ranked({"A": Fraction(80), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}).order == [
+    assert ranked({"A": Fraction(80), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}).order == [
         ["B"],
         ["A"],
     ]
     # A tie break moves nobody past a better total.
     assert (
-        outcome.ranked({"A": Fraction(81), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}, ("B", "A")).winner
-        == "A"
+        ranked({"A": Fraction(81), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}, ("B", "A")).winner == "A"
     )
 
 
