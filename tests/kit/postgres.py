@@ -65,7 +65,7 @@ def copy_wheel_binaries(site: Path, to: Path) -> Path:
     return to / newest / "bin"
 
 
-IN_MEMORY = 4 * 2**30
+IN_MEMORY = 8 * 2**30
 """Free bytes below which a server for tests keeps its data on the disk."""
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 """As a real one runs: for what measures, not for what tests."""
