@@ -106,7 +106,12 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
     agent.fill(criteria__0__max="20")
     agent.page.wait_for_selector("[data-check-of='criteria.0.max'].checked--stop")
     agent.fill(criteria__0__max=most)
-    agent.press("form[action$='/acts/scheme'] button")
+    for method in ("GP_LOWEST", "GP_SCORE"):  # another method and back: what was typed is still there
+        agent.fill(method=method)
+        agent.press("button[formaction$='/acts/choose-method']")
+        assert agent.page.locator("[name='criteria.0.max']:visible").count() == (method == "GP_SCORE")
+    assert agent.page.input_value("[name='criteria.0.max']") == most
+    agent.press("form[action$='/acts/scheme'] button:not([tabindex]):not([formaction])")
     agent.follow(f".rail a[href='{lot}/keys']")
     with agent.expecting(422):
         agent.press("form[action$='/acts/name-officers'] button")
