@@ -216,6 +216,9 @@ def chosen(agent: Person, ref: str, fields: dict[str, str]) -> dict[str, str]:
     """The fields of the form of criteria once another method was chosen in it."""
     answer = agent.client.post(f"/agency/lots/{ref}/acts/choose-method", data=fields)
     assert answer.status_code == 200, answer.text[-500:]
+    assert ('id="f-criteria.0.title"' in answer.text) == (
+        fields["method"] == "GP_SCORE"
+    )  # the form is that of the method
     return next(fields for action, fields in forms_of(answer.text) if action.endswith("/acts/scheme"))
 
 

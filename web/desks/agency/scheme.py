@@ -54,7 +54,7 @@ def method_for(lot: Lot) -> EvaluationMethod:
 
 def method_typed(form: Form, lot: Lot) -> EvaluationMethod:
     """The method chosen in the form, or that of the lot where the form says none its procedure allows."""
-    typed = form.text("method", needed=False, limit=40)
+    typed = form.shown("method")
     return registry.method(typed) if typed in procedure_of(lot).evaluation else method_for(lot)
 
 
