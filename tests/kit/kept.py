@@ -81,14 +81,11 @@ def _kept(world: World, key: tuple[Any, ...], build: Callable[[World], Any]) -> 
         with _alone(place):
             if not place.exists():
                 told = build(world)
-                if _keep(world, place, told):
-                    world.state = state(world)
+                _keep(world, place, told)
                 return told
     if not kept_databases.put_back(world.office.engine, place):
         return build(world)
-    told = _copy(world, place)
-    world.state = state(world)
-    return told
+    return _copy(world, place)
 
 
 @contextmanager
@@ -98,27 +95,28 @@ def _alone(place: Path) -> Iterator[None]:
         yield
 
 
-def _keep(world: World, place: Path, told: Any) -> bool:
-    """Whether it could be kept."""
+def _keep(world: World, place: Path, told: Any) -> None:
+    """Keep the world, where its database can be kept now."""
+    left = state(world)
     made = place.with_suffix(".made")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     if not kept_databases.keep(world.office.engine, made):
-        return False
+        return
     folder = world.office.blobs.folder
     if folder.exists():
         shutil.copytree(folder, made / "blobs")
-    what = (world.office.keys, world.now, world.people, world.party_ids, world.keys, world.mirror_mode, told)
+    world.state = left
+    what = (left, world.office.keys, world.now, world.people, world.party_ids, world.keys, world.mirror_mode, told)
     (made / "world.pickle").write_bytes(pickle.dumps(what))
     made.rename(place)
-    return True
 
 
 def _copy(world: World, place: Path) -> Any:
     """The rest of a kept world, its database put back."""
     if (place / "blobs").exists():
         shutil.copytree(place / "blobs", world.office.blobs.folder, dirs_exist_ok=True)
-    keys, now, world.people, world.party_ids, world.keys, world.mirror_mode, told = pickle.loads(
+    world.state, keys, now, world.people, world.party_ids, world.keys, world.mirror_mode, told = pickle.loads(
         (place / "world.pickle").read_bytes()
     )
     if keys != world.office.keys:
