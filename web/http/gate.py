@@ -16,7 +16,7 @@
 
 What is posted is an ``act``: the gate reads the form, opens the unit of work, claims the form's id and goes on to the address returned; the
 same form sent again leads to that same address. So an act holds the writer's turn from its first line: nothing slow belongs in it, nor
-another unit, nor whatever writes by itself (a shield, the sign-in). A route that needs such a thing, or is no form at all, is a
+another unit, nor whatever writes by itself (the rate limits, the sign-in). A route that needs such a thing, or is no form at all, is a
 ``page`` with ``post`` and the reason, and does by hand what of this it needs:
 
     @agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=ByHand.BYTES, back=documents_page)
@@ -177,6 +177,9 @@ class Desk:
                 if rule.method == "GET" and kept.ARGUMENT in request.args:
                     form = kept.restored(rule.endpoint, arguments)
                     return answered(**arguments) if form is None else answered(**arguments, form=form)
+                if back is not None:
+                    # A page shown by what is posted stands under an address nobody can load: it knows its own.
+                    g.page_address = kept.page_of(rule.back, arguments)
                 answer = answered(**arguments)
                 if rule.back:
                     kept.forget()
@@ -237,11 +240,9 @@ def _shown_again(refusal: Refusal) -> bool:
 
 
 def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal) -> Response:
-    """The page of the form once more: entries kept, faults beside their fields, the record's version as it is now kept by the page. It
-    stands under the act's address, which nobody can load, so it knows its own."""
+    """The page of the form once more: entries kept, faults beside their fields, the record's version as it is now kept by the page."""
     form: Form = g.form
     form.learn(refusal)
-    g.page_address = kept.page_of(getattr(back, "endpoint", ""), arguments)
     response = make_response(getattr(back, "view", back)(**arguments, form=form))
     response.status_code = status_of(refusal)
     return response

@@ -214,8 +214,12 @@ def held(rooms: Rooms, ref: str) -> dict[str, Any]:
 
 def chosen(agent: Person, ref: str, fields: dict[str, str]) -> dict[str, str]:
     """The fields of the form of criteria once another method was chosen in it."""
-    answer = agent.client.post(f"/agency/lots/{ref}/acts/choose-method", data=fields)
+    act = f"/agency/lots/{ref}/acts/choose-method"
+    answer = agent.client.post(
+        act, data=fields, headers={"Referer": f"http://localhost{act}"}
+    )  # chosen for the second time
     assert answer.status_code == 200, answer.text[-500:]
+    assert f'href="/agency/lots/{ref}/scheme?lang=' in answer.text and f'href="{act}' not in answer.text
     assert ('id="f-criteria.0.title"' in answer.text) == (
         fields["method"] == "GP_SCORE"
     )  # the form is that of the method

@@ -271,7 +271,7 @@ def do_scheme(unit: UnitOfWork, form: Form, ref: str) -> str:
     return f"/agency/lots/{ref}/scheme"
 
 
-@agency.page("/lots/<ref>/acts/choose-method", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
+@agency.page("/lots/<ref>/acts/choose-method", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT, back=scheme_page)
 def choose_method(ref: str) -> Any:
     """The page again as it was typed, for the method now chosen; what is not filled in yet is as offered. Nothing is saved."""
     form = Form.read()
