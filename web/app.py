@@ -26,7 +26,7 @@ from web.http import gate, login, refusals
 from web.http.files_host import FilesHost
 from web.http.layout import Frame, Link, RoleChoice, address
 from web.http.page_rules import PAGES
-from web.http.rate_limits import Shield
+from web.http.rate_limits import RateLimits
 from web.http.shedding import Shedding
 from web.settings import Settings, old_secrets, secret_of
 from web.words import formatting, helping
@@ -59,7 +59,7 @@ class House:
 
     settings: Settings
     office: Office
-    shield: Shield
+    rate_limits: RateLimits
     zone: ZoneInfo
     desks: dict[str, gate.Desk]
     town: bool = False
@@ -98,7 +98,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = Shedding(app.wsgi_app, HEADERS)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
-    house = House(settings, office, Shield(office.engine, office.clock), zone, {}, town=is_town(settings.data))
+    house = House(settings, office, RateLimits(office.engine, office.clock), zone, {}, town=is_town(settings.data))
     app.extensions["bidhall"] = house
     app.before_request(_arrive)
     app.after_request(_dress)

@@ -136,7 +136,7 @@ HAND = '@desk.page("/x/acts/y", needs=Act.X, post=ByHand.{why})\ndef y():\n    '
         ACT + "with work() as second: pass",
         ACT + "form = Form.read()",
         ACT + "with office().view(actor()) as now: pass",
-        ACT + "shield().hit(LIMIT)",
+        ACT + "rate_limits().hit(LIMIT)",
         ACT + "stored(form)\ndef stored(form):\n    return office().blobs.put(form.file('x'))",
         ACT + "files = attached.taken_in(form)",
         ACT + "return go('/x')",

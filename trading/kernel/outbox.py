@@ -1,6 +1,6 @@
 """Messages that leave after commit: rows of the same transaction, sent at least once, with a key that makes twice harmless.
 
-The courier (web) reads what is due and marks it sent; nothing about bids may stand in a message before the opening.
+The outbox worker (web) reads what is due and marks it sent; nothing about bids may stand in a message before the opening.
 """
 
 from __future__ import annotations

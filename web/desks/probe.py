@@ -44,7 +44,7 @@ _SAMPLES_KEYS = {"v", "platform", "point", "samples", "at"}
 def announce() -> Response:
     """A point announces a test bid. 201 with its token; 403 for who is no point."""
     document = _step("announce")
-    current_app.extensions["bidhall"].shield.hit(STEPS, "probe", document["point"])
+    current_app.extensions["bidhall"].rate_limits.hit(STEPS, "probe", document["point"])
     if not 0 < document["length"] <= LONGEST:
         raise Invalid("upload.bad_length", length=document["length"], most=LONGEST)
     spool = _spool()

@@ -59,7 +59,7 @@ def do_send() -> Any:
     with reading() as view:  # every fault at once, before bytes are stored and a slow hash is made
         _note_faults(form, lambda: registrations.check(view.session, fields, proof=_measured(proof)))
     form.refuse_if_any()
-    current_app.extensions["bidhall"].shield.hit(REGISTER_BY_ADDRESS, "register", request.remote_addr or "")
+    current_app.extensions["bidhall"].rate_limits.hit(REGISTER_BY_ADDRESS, "register", request.remote_addr or "")
     assert proof is not None
     stored, hashed = _store(proof), login.new_hash(password, username)
     with work() as unit:

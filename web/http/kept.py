@@ -68,7 +68,7 @@ def keep(back: str, arguments: dict[str, Any]) -> Kept:
         return Kept(page, False, files)
     house = current_app.extensions["bidhall"]
     try:
-        house.shield.hit(KEPT_BY_ADDRESS, "kept", request.remote_addr or "")
+        house.rate_limits.hit(KEPT_BY_ADDRESS, "kept", request.remote_addr or "")
     except TooEarly:
         return Kept(page, False, files)
     token, key = secrets.token_urlsafe(16), Fernet.generate_key()

@@ -25,7 +25,7 @@ from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
 from trading.parties import parties, registrations
-from web.http.rate_limits import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
+from web.http.rate_limits import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, RateLimits
 
 LOG = logging.getLogger("bidhall.web")
 TOUCH_EVERY = timedelta(minutes=1)
@@ -139,13 +139,13 @@ def actor() -> Actor:
 # --- signing in ---------------------------------------------------------------------------------------------------------------------
 
 
-def sign_in(office: Office, shield: Shield, *, username: str, password: str, code: str) -> Person:
+def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password: str, code: str) -> Person:
     """Checks password and second factor and opens a sign-in; one that was open in this browser ends. One refusal for every reason, after
     the same work: nobody learns which accounts exist. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``; NotAllowed
     ``signin.disabled``, ``signin.no_role`` (only after a right password). Raises: Applicant."""
     name = username.strip().lower()
-    shield.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
-    shield.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
+    rate_limits.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
+    rate_limits.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
     with office.view(PUBLIC) as view:
         known = parties.find_account(view.session, name)
         account_id, stored = (known.id, known.password) if known else (0, None)
@@ -154,7 +154,7 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
     if not _password_fits(stored, password) or stored is None:
         raise Invalid("signin.wrong")
     if known is None and applicant is not None:
-        shield.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
+        rate_limits.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
         raise Applicant(applicant.ref)
     fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
     with office.work(PUBLIC) as work:
@@ -176,7 +176,7 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
         assert login is not None
         person = _person(work.session, token, login)
         work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
-    shield.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
+    rate_limits.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
     _end(office, present())
     session.clear()
     login_user(person)
@@ -207,9 +207,9 @@ def _end(office: Office, person: Person | None) -> None:
         work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
 
 
-def confirm(office: Office, shield: Shield, person: Person, *, password: str, code: str) -> None:
+def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password: str, code: str) -> None:
     """A fresh sign-in for an act with legal effect: both factors again. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``."""
-    shield.hit(FRESH_BY_ACCOUNT, "fresh", person.username, code="signin.wait")
+    rate_limits.hit(FRESH_BY_ACCOUNT, "fresh", person.username, code="signin.wait")
     with office.view(person.actor) as view:
         stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, password):
@@ -224,7 +224,7 @@ def confirm(office: Office, shield: Shield, person: Person, *, password: str, co
             raise Invalid("signin.wrong")
         parties.refresh(work, row)
         work.record("account.confirm", f"account/{who.id}", person=f"account:{who.id}")
-    shield.forget(FRESH_BY_ACCOUNT, "fresh", person.username)
+    rate_limits.forget(FRESH_BY_ACCOUNT, "fresh", person.username)
 
 
 def act_as(office: Office, person: Person, role: Role) -> None:

@@ -97,7 +97,7 @@ class SqlStorage(Storage):
         return self.engine.connect().execution_options(bidhall_readonly=True)
 
 
-class Shield:
+class RateLimits:
     """The limits of this platform."""
 
     def __init__(self, engine: Any, clock: Clock) -> None:

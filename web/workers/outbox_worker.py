@@ -1,4 +1,4 @@
-"""The courier: takes messages from the outbox to where they go, at least once (the key makes twice harmless).
+"""The outbox worker: takes messages from the outbox to where they go, at least once (the key makes twice harmless).
 
 Where mail goes is a setting: a folder (one .eml file a message, for rehearsal and for gateways that collect) or smtp://host:port. Without
 it messages stay in people's inbox on the platform. Words come from the catalogue of messages; a message about a sealed lot has none.

@@ -30,7 +30,7 @@ from web.workers import outbox_worker
 from web.workers.watch import mirror_state, taking
 
 EVERY_SECONDS = 1
-COURIER_SECONDS = 5
+OUTBOX_SECONDS = 5
 SCAN_SECONDS = 5
 COPY_SECONDS, PING_SECONDS = 2, 60
 LOOK_SECONDS = 5
@@ -76,7 +76,7 @@ def start(
     scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
     if bank is not None:
         scheduler.add_job(_credit, "interval", seconds=CREDIT_SECONDS, args=[office, bank, {}], id="credit")
-    scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
+    scheduler.add_job(_deliver, "interval", seconds=OUTBOX_SECONDS, args=[office, mail], id="outbox")
     scheduler.add_job(scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
     scheduler.add_job(_look_after, "interval", seconds=LOOK_SECONDS, args=[office], id="stored")
@@ -169,4 +169,4 @@ def _deliver(office: Office, mail: str) -> None:
                 password_links.answer(work)
         outbox_worker.deliver(office, mail)
     except (DBAPIError, OSError) as error:
-        logger.error("courier failed: %s", type(error).__name__)
+        logger.error("outbox worker failed: %s", type(error).__name__)

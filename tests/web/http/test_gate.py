@@ -587,15 +587,15 @@ def test_two_shields_count_together(house: House) -> None:
     from limits import parse
 
     from trading.kernel.errors import TooEarly
-    from web.http.rate_limits import Shield
+    from web.http.rate_limits import RateLimits
 
     first, second, limit = (
-        Shield(house.office.engine, house.clock),
-        Shield(house.office.engine, house.clock),
+        RateLimits(house.office.engine, house.clock),
+        RateLimits(house.office.engine, house.clock),
         parse("3/minute"),
     )
-    for shield in (first, second, first):
-        shield.hit(limit, "x")
+    for rate_limits in (first, second, first):
+        rate_limits.hit(limit, "x")
     with pytest.raises(TooEarly):
         second.hit(limit, "x")
     house.clock.advance(seconds=61)

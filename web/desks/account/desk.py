@@ -14,7 +14,7 @@ from trading.kernel.errors import Invalid, NotAllowed
 from trading.parties import parties
 from web.desks import register
 from web.desks.account import forgotten, inbox
-from web.desks.account.room import account, person, shield
+from web.desks.account.room import account, person, rate_limits
 from web.http import kept, login
 from web.http.forms import Form
 from web.http.gate import HOMES, go, office, reading, render, request, safe_next
@@ -51,7 +51,7 @@ def do_sign_in() -> Any:
     code = form.text("code", needed=False, limit=10)
     form.refuse_if_any()
     try:
-        found = login.sign_in(office(), shield(), username=username, password=password, code=code)
+        found = login.sign_in(office(), rate_limits(), username=username, password=password, code=code)
     except login.Applicant as applicant:
         return register.welcome(applicant.ref)
     where = safe_next(form.shown("next"), "")
@@ -93,7 +93,7 @@ def do_confirm() -> Any:
     form = Form.read()
     password, code = form.password("password"), form.text("code", needed=False, limit=10)
     form.refuse_if_any()
-    login.confirm(office(), shield(), person(), password=password, code=code)
+    login.confirm(office(), rate_limits(), person(), password=password, code=code)
     return go(safe_next(form.shown("next"), "/account"))
 
 

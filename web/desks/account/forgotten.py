@@ -15,7 +15,7 @@ from trading.kernel.outbox import Message
 from trading.kernel.work import UnitOfWork
 from trading.parties import own_people, password_links
 from web import wiring, words
-from web.desks.account.room import account, person, shield
+from web.desks.account.room import account, person, rate_limits
 from web.desks.parts.letters import facts_of
 from web.http import login
 from web.http.forms import Form
@@ -54,8 +54,8 @@ def do_forgotten() -> Any:
     form = Form.read()
     typed = form.text("typed", limit=254)
     form.refuse_if_any()
-    shield().hit(FORGOTTEN_BY_ADDRESS, "forgotten", request.remote_addr or "")
-    shield().hit(FORGOTTEN_BY_NAME, "forgotten", typed.lower())
+    rate_limits().hit(FORGOTTEN_BY_ADDRESS, "forgotten", request.remote_addr or "")
+    rate_limits().hit(FORGOTTEN_BY_NAME, "forgotten", typed.lower())
     if sends_mail():
         with work() as unit:
             unit.once(form.form_id, "/account/forgotten/sent")
@@ -89,7 +89,7 @@ def do_new_password(token: str) -> Any:
     form = Form.read()
     new, code = form.password("new"), form.text("code", needed=False, limit=10)
     form.refuse_if_any()
-    shield().hit(FORGOTTEN_BY_ADDRESS, "new-password", request.remote_addr or "")
+    rate_limits().hit(FORGOTTEN_BY_ADDRESS, "new-password", request.remote_addr or "")
     try:
         with reading() as view:
             _, who = password_links.find(view.session, token, view.now)

@@ -47,5 +47,5 @@ def person() -> login.Person:
     return found
 
 
-def shield() -> Any:
-    return current_app.extensions["bidhall"].shield
+def rate_limits() -> Any:
+    return current_app.extensions["bidhall"].rate_limits
