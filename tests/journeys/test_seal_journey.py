@@ -115,6 +115,10 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     page.wait_for_selector("#selfcheck.proofbox--bad")
     told = page.inner_text("#selfcheck")
     assert "2,950,000.00" in told and len(page.query_selector_all("#selfcheck li.bad")) >= 6
+    # and who types on keeps the field while it looks again
+    page.fill("#a-price", "2,700,000.00")
+    page.locator("#selfcheck", has_text="2,700,000.00").wait_for()
+    assert page.evaluate("document.activeElement.id") == "a-price"
     fill_bid(page, [first, second], key, price="2,800,000.00")
     assert (page.input_value("#a-price"), page.inner_text("#sum-price"), page.inner_text("#sum-words")) == (
         "2,800,000.00",

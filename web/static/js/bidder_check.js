@@ -89,8 +89,11 @@ function checkKey(add, keyFile, passphrase) {
 
 const targetOf = (key) => (at(`a-${key}`) ? `a-${key}` : key === "files" ? "bid-files" : key);
 
-/** Draw the lines: what stops first. Marks the fields of the form that stop, once `loud` (after the button was pressed). */
-export function draw({ lines, stops }, loud) {
+/**
+ * Draw the lines: what stops first. Marks the fields of the form that stop, once `loud` (after the button was pressed). Takes the focus only
+ * where `called` (the button was pressed just now): who types on to mend something must not lose the field.
+ */
+export function draw({ lines, stops }, { loud, called }) {
   const order = { stop: 0, warn: 1, ok: 2 };
   const panel = at("selfcheck");
   panel.querySelector("ul").replaceChildren(...[...lines].sort((a, b) => order[a.state] - order[b.state]).map(({ state, key, text, todo }) => {
@@ -112,5 +115,5 @@ export function draw({ lines, stops }, loud) {
     err.closest(".field").classList.toggle("field--bad", Boolean(mine));
     at(`a-${key}`).toggleAttribute("aria-invalid", Boolean(mine));
   }
-  if (loud && stops) panel.focus();
+  if (called && stops) panel.focus();
 }

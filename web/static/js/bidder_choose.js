@@ -93,7 +93,7 @@ function take(list) {
 export async function selfCheck(hard) {
   loud ||= hard;
   const found = await lookOver({ files: state.files, as, missing: missing.map((one) => one.name), keyFile: at("key-file").files[0], passphrase: at("key-pass").value });
-  draw(found, loud);
+  draw(found, { loud, called: hard });
   return found;
 }
 
@@ -147,7 +147,7 @@ export async function openKey() {
 
 /** Something that stopped the work, in words, where the self-check stands. */
 export function tell(text) {
-  draw({ lines: [{ state: "stop", key: "", text, todo: "" }], stops: 1 }, true);
+  draw({ lines: [{ state: "stop", key: "", text, todo: "" }], stops: 1 }, { loud: true, called: true });
 }
 
 export async function beginChoosing() {
