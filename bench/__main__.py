@@ -1,8 +1,8 @@
 """``python -m bench [NAME …] [--quick] [--json]``: the benchmarks, each against its rivals in the same run.
 
 Every other module here is one bench: ``run(quick) -> row or rows``. One JSON line a row with ``--json``, else a Markdown table for
-docs/benchmarks.md. ``--quick`` does a tenth of the work: it shows that a bench runs, its figures mean nothing. Exit code 1 if a bench
-failed to run; a goal that is not met is a figure, not a failure.
+docs/benchmarks.md. ``--quick`` does a tenth of the work, several benches at once: it shows that a bench runs, its figures mean nothing.
+Exit code 1 if a bench failed to run; a goal that is not met is a figure, not a failure.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import argparse
 import importlib
 import json
 import pkgutil
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import bench
 from bench.race import Row, machine
 
+AT_ONCE = 4
+"""Benches that run beside each other when nothing is measured: the longest mostly wait for a deadline."""
 HEADINGS = ("bench", "workload", "ours", "unit", "rival", "ratio", "goal", "met", "notes")
 
 
@@ -44,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     strange = [name for name in wish.names if name not in known]
     if strange:
         parser.error(f"no such bench: {', '.join(strange)} (there are: {', '.join(known)})")
+    names = wish.names or list(known)
+    if wish.quick and len(names) > 1:
+        return _at_once(names, ["--quick", *(["--json"] if wish.json else [])])
     place = machine()
     if not wish.json:
         print(
@@ -51,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print("| " + " | ".join(HEADINGS) + " |\n|" + " --- |" * len(HEADINGS))
     failed = []
-    for name in wish.names or known:
+    for name in names:
         start = time.monotonic()
         try:
             answer = known[name](wish.quick)
@@ -66,6 +73,25 @@ def main(arguments: list[str] | None = None) -> int:
     if failed:
         print(f"did not run: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _at_once(names: list[str], options: list[str]) -> int:
+    """Several at once, each in a process of its own, those that wait longest first: whether they run is all that is asked."""
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bench", name, *options], capture_output=True, text=True, check=False
+        )
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {
+            name: pool.submit(run, name) for name in sorted(names, key=lambda name: not name.startswith("surge"))
+        }
+        done = [running[name].result() for name in names]
+    for one in done:
+        print(one.stdout, end="")
+        print(one.stderr, end="", file=sys.stderr)
+    return max(one.returncode for one in done)
 
 
 def _table_row(line: Row) -> str:
