@@ -449,7 +449,7 @@ def _is_blind(panel: Panel) -> bool:
 def next_step(view: View, panel: Panel, seat: Seat) -> str:
     """What this member should do now, as one word: wait_qualification, elect, conform, wait_conform, commit, wait_commit, list, sign_list,
     wait_list, reveal, wait_reveal, fix, wait_fix, wait_prices, conform_prices,
-    wait_conform_prices, draw_up, wait_report, sign, wait_sign, conclude, done."""
+    wait_conform_prices, recheck, wait_recheck, draw_up, wait_report, sign, wait_sign, conclude, done."""
     if panel.state == "CONCLUDED":
         return "done"
     if panel.lot.state != "EVALUATION":
@@ -487,6 +487,12 @@ def _unscored_step(view: View, panel: Panel, seat: Seat) -> str:
 
 def _report_step(view: View, panel: Panel, seat: Seat) -> str:
     row = report.find(view.session, panel)
+    if (
+        row is None
+        and schemes.of_lot(panel.lot).scored
+        and objective_mismatches(report.gather_scores(view.session, panel))
+    ):
+        return "recheck" if seat.is_chair else "wait_recheck"  # nothing goes on before (rule E-01e)
     if row is None and panel.lot.two_envelopes and (step := _prices_step(view, panel, seat)):
         return step
     if row is None:

@@ -134,7 +134,9 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(
     page.wait_for_selector("[data-locked]:visible")
     sheet_file = tmp_path / "sheet.json"
     kept.value.save_as(sheet_file)
-    assert kept.value.suggested_filename == page.locator("[data-sheet-name]").inner_text() == f"sheet-{ref}-1.json"
+    assert (
+        kept.value.suggested_filename == page.locator("[data-sheet-name]").inner_text() == f"sheet-{ref}-1-{mine}.json"
+    )
     saved = Path(str(kept.value.path())).read_text()
     assert "31.5" not in saved
     assert not any("31.5" in body or "%E7%90%86%E7%94%B1" in body for body in sent)  # no point left the page

@@ -179,7 +179,12 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
     with world.view(one) as view:
         differing = [cell for cell in queries.room(view, world.lot_in(view, ref)).cells if cell.differs]
         assert [(cell.bid, cell.criterion) for cell in differing] == [(bidder, "warranty")]
-    with world.work(steps.chair_of(world, ref)) as work:
+    chair = steps.chair_of(world, ref)
+    other = next(name for name in seats.values() if name != chair)
+    for name, due in ((chair, "recheck"), (other, "wait_recheck")):  # not the report, which cannot be
+        with world.view(name) as view:
+            assert queries.room(view, world.lot_in(view, ref)).next_step == due
+    with world.work(chair) as work:
         sheets.recheck(work, panel_in(work, world, ref), ground="objective_differs", reason="质保期评分不一致")
     steps.score(world, ref, reason="改正质保期得分")
     assert steps.draw_up(world, ref)["recheck"] == "质保期评分不一致"

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from evaluation.methods.inputs import Band, Criterion
 from evaluation.panels import panels
+from evaluation.reporting.queries import RoomCard
 from evaluation.scoring import schemes, sheets
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -113,6 +114,7 @@ def listing(ref: str, form: Form | None = None) -> Any:
             "expert/list.html",
             form=form or Form.blank(),
             card=card,
+            sheet_file=_sheet_file(card, seat),
             rows=rows,
             made=made,
             sealed=sealed,
@@ -137,13 +139,18 @@ def do_sign_list(unit: UnitOfWork, form: Form, ref: str) -> str:
     return f"/expert/{ref}/list"
 
 
+def _sheet_file(card: RoomCard, seat: panels.Seat) -> str:
+    """The name the page of scoring saves a sheet under (expert_vault.js)."""
+    return f"sheet-{card.lot}-{card.round}-{panels.holder(seat)}.json"
+
+
 # --- the reveal -------------------------------------------------------------------------------------------------------------------
 
 
 @expert.page("/<ref>/reveal", needs=Act.SHEET_REVEAL, fresh=True)
 def reveal(ref: str, form: Form | None = None) -> Any:
     with reading() as view:
-        panel, _seat = own_room(view, ref)
+        panel, seat = own_room(view, ref)
         card = room_card(view, ref)
         if not card.scored:
             return go(f"/expert/{ref}")
@@ -153,6 +160,7 @@ def reveal(ref: str, form: Form | None = None) -> Any:
             "expert/reveal.html",
             form=form or Form.blank(),
             card=card,
+            sheet_file=_sheet_file(card, seat),
             sealed=sealed,
             crumbs=room_crumbs(card, (_("Reveal"), "")),
         )

@@ -46,8 +46,9 @@ def _secrets(person: Person) -> dict[str, bytes]:
     return {"ed25519": person.keys.sign, **more.get(_role(person), {})}
 
 
-def sheet_name(ref: str, username: str) -> str:
-    return f"sheet-{ref}-{username}.json"
+def sheet_name(ref: str, member: Member) -> str:
+    """As the page of scoring names it (expert_vault.js)."""
+    return f"sheet-{ref}-{member.round}-{member.person.username}.json"
 
 
 def write_sheets(folder: Path, ref: str, tender: str, lot: str, panel: list[Member]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def write_sheets(folder: Path, ref: str, tender: str, lot: str, panel: list[Memb
     found = {}
     for member in panel:
         if member.salt:
-            found[member.person.username] = name = sheet_name(ref, member.person.username)
+            found[member.person.username] = name = sheet_name(ref, member)
             text = json.dumps(sheet_file(member, f"{tender}/{lot}"), ensure_ascii=False)
             (folder / name).write_text(text, encoding="utf-8")
     return found

@@ -41,8 +41,8 @@ export async function draftOf(ring, data) {
   }
 }
 
-/** The name of a member's sheet file. */
-export const sheetName = (data) => `sheet-${data.ref}-${data.round}.json`;
+/** The name of a member's sheet file: members may share a computer. */
+export const sheetName = (data) => `sheet-${data.ref}-${data.round}-${data.expert}.json`;
 
 /** Keep the signed sheet and its salt in this browser, as the text of a sheet file. `kept`: `{sheet, salt, commit}`. */
 export async function keepSheet(ring, data, kept) {
