@@ -28,7 +28,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci ci-steps lock browser faults lint types contracts race journeys long suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench ci ci-steps lock browser faults lint types contracts race journeys long suite-pg pg-whole pg-choice town walk deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -77,6 +77,13 @@ race: $(V)/.test             ## a thousand bids on each side of a deadline, with
 
 suite-pg: $(V)/.test browser ## what can differ on PostgreSQL, again on a throw-away one
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(PYTEST) -m pg
+
+pg-whole: $(V)/.test browser ## the same, with those whose statements others send too
+	TEST_PG=whole $(MAKE) --no-print-directory suite-pg
+
+pg-choice: $(V)/.test browser ## choose anew which tests run again on PostgreSQL: as few as send every statement
+	d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; TEST_PG=whole TEST_STATEMENTS="$$d" $(PYTEST) -p tests.kit.statements -m "pg and not long" && \
+	$(BIN)/python -m tests.kit.postgres_choice "$$d"
 
 walk: $(V)/.test browser     ## everybody of the served demo town does their work in a real browser, to the last page, in both languages
 	BIDHALL_WALK=whole $(BIN)/python -m pytest -q -n $(WALKERS) --dist loadgroup tests/walk

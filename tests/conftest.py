@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.kit import browser as kit_browser
-from tests.kit import tiers
+from tests.kit import postgres_choice, tiers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,6 +26,7 @@ settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_
 settings.load_profile("bidhall")
 
 TESTS = Path(__file__).parent
+IS_PG_WHOLE = os.environ.get("TEST_PG") == "whole"
 NO_BROWSER = "no browser: no Chromium on this machine (make browser installs one when root)"
 
 
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         found = tiers.tier(path, fixtures, marks)
         if found not in marks:
             item.add_marker(found)
-        if tiers.on_postgres(path, fixtures, found):
+        if tiers.on_postgres(path, fixtures, found) and (IS_PG_WHOLE or not postgres_choice.is_left_out(item.nodeid)):
             item.add_marker(pytest.mark.pg)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)

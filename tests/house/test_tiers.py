@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.house.tree import files, text
+from tests.house.tree import ROOT, files, text
+from tests.kit import postgres_choice
 from tests.kit.scheduling import group, longest_first, weight
 from tests.kit.tiers import SAME_ON_BOTH, TIERS, on_postgres, tier
 
@@ -54,6 +55,37 @@ def test_what_is_the_same_on_both_is_there() -> None:
         assert any(re.match(one, name) for name in names), one
     for kept in ("bundle", "two_envelopes", "co_opening", "officers_replaced", "mirror"):
         assert f"web/bundles/test_{kept}.py" in names
+
+
+def test_what_is_left_out_on_postgresql_is_there() -> None:
+    left = postgres_choice.LEFT_OUT.read_text("utf-8").splitlines()[1:]
+    assert left and left == sorted(set(left))
+    gone = []
+    for line in left:
+        file, _, name = line.partition("[")[0].partition("::")
+        if not (ROOT / file).is_file() or not re.search(rf"^def {re.escape(name)}\b", text(file), re.M):
+            gone.append(line)
+    assert not gone, f"`make pg-choice` again, or strike them from {postgres_choice.LEFT_OUT.name}: {gone}"
+
+
+def test_postgresql_is_chosen_so_that_every_statement_is_sent() -> None:
+    told = [
+        postgres_choice.Told("tests/a.py::test_all", 9.0, frozenset("abc")),
+        postgres_choice.Told("tests/a.py::test_two", 1.0, frozenset("ab")),
+        postgres_choice.Told("tests/a.py::test_one", 1.0, frozenset("c")),
+        postgres_choice.Told("tests/a.py::test_same", 1.0, frozenset("b")),
+        postgres_choice.Told("tests/b.py::test_none_new", 1.0, frozenset("a")),
+    ]
+    assert postgres_choice.choose(told, []) == {
+        "tests/a.py::test_two", "tests/a.py::test_one", "tests/b.py::test_none_new",
+    }  # fmt: skip
+    assert "tests/a.py::test_all" in postgres_choice.choose(told, ["tests/a.py::test_all"])
+
+
+def test_tests_in_which_several_do_something_at_once_stay_on_postgresql() -> None:
+    assert postgres_choice.is_always("tests/trading/kernel/test_work.py::test_anything")
+    assert postgres_choice.is_always("tests/laws/test_shared_commits.py::test_no_page_waits_for_who_hands_in")
+    assert not postgres_choice.is_always("tests/web/desks/test_panels.py::test_of_tomorrow")
 
 
 def test_every_test_of_this_run_has_one_tier(request: pytest.FixtureRequest) -> None:
