@@ -134,6 +134,8 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 ci: ## all that a change must pass
 	@d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; BIDHALL_WALK_TOWN="$$d/town" $(MAKE) --no-print-directory ci-steps
 
+# The short walk is part of the whole one.
+ci-steps: QUICK := pure or acts or pages
 ci-steps: lint types contracts scanner test journeys long suite-pg town walk
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
