@@ -17,6 +17,8 @@ from crypto.policy_lines import Generation
 
 OPENED, DEAD = "opened", "POLICY_DEAD"
 
+COPIED = "SHARE_COMMIT"
+"""The code of a copied bid, cause bidder: its ctx is in every commitment, so that no box of another bid can fit them."""
 RESCUABLE = frozenset(("TOO_FEW_SHARES", "UNRESOLVED"))
 BAD_BOX, GOOD_BOX = frozenset(("SHARE_OPEN", "SHARE_COMMIT")), "FALSE_COMPLAINT"
 Finding = tuple[str, bytes]
@@ -73,6 +75,7 @@ def open_bid(
     complaints: Mapping[int, str] | None = None,
     outage: bool = False,
     findings: Mapping[int, Finding] | None = None,
+    copied: bool = False,
     sink: sealed_bid.Sink | None = None,
 ) -> Verdict:
     """The verdict on one bid, from its stored bytes and all that was posted. Never refuses for a fault of the bid.
@@ -80,7 +83,8 @@ def open_bid(
     `header`: the one whose hash stands in the set; `sealed_root`: the signed one; `parts`: index -> posted share, 0 the
     bidder's; `sides`: of officers 1..n; `complaints`: index -> code an officer posted in place of a part; `outage`: the
     platform's own, logged, in the window of the bidders' parts; `findings`: index -> what the supervising body found of
-    that officer's complaint: a part it names counts. What `sink` got is worthless unless the code is opened.
+    that officer's complaint: a part it names counts; `copied`: it holds a box of another bid (`crypto.copied`): where no
+    seed joins that is why, whoever came and whatever they posted. What `sink` got is worthless unless the code is opened.
     """
     name = b64u(header.header_hash)
     complaints, findings = complaints or {}, findings or {}
@@ -90,6 +94,8 @@ def open_bid(
     except CryptoError as error:
         if not _is_root_signed(source, header, sealed_root):
             return Verdict(name, "SEALED_ROOT", "platform")
+        if copied:
+            return Verdict(name, COPIED, "bidder")
         code, cause = _why_no_seed(header, error, parts, complaints, sides, outage)
         bad = sorted(j for j, (_, part) in findings.items() if not part)
         if code == "UNRESOLVED" and bad:

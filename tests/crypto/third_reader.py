@@ -284,6 +284,22 @@ def open_bid(data: bytes, signed_root: bytes, parts: dict[int, bytes]) -> tuple[
     return manifest, files, digests
 
 
+def copied(bids: list[tuple[File, dict[int, bytes], bytes]]) -> list[bool]:
+    """Which bids of a set, each (file, posted parts, seed of a rescue or b""), share enc or ct of a box with one that re-derives and do not
+    re-derive themselves."""
+
+    def is_own(file: File, parts: dict[int, bytes], seed: bytes) -> bool:
+        try:
+            known = [seed, join(file, parts)]
+        except Refused:
+            known = [seed]
+        return any(one and make_header(one, file.ctx) == file.raw for one in known)
+
+    own = [is_own(*bid) for bid in bids]
+    held = [{box[key] for box in file.header["boxes"] for key in ("enc", "ct")} for file, _, _ in bids]
+    return [not own[i] and any(own[k] and held[i] & held[k] for k in range(len(bids))) for i in range(len(bids))]
+
+
 def join(file: File, parts: dict[int, bytes]) -> bytes:
     if file.ctx["co_opening"]:
         need(0 in parts, "BIDDER_PART_MISSING")

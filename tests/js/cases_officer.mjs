@@ -1,12 +1,13 @@
 /** An opening played whole, in small: a log of ticks, two bids, a withdrawal, officers who check, open, sign and countersign. */
 import { b64u, unb64u, unhex } from "../../web/static/js/sb/bytes.js";
 import { canonical } from "../../web/static/js/sb/canonical.js";
+import { copies } from "../../web/static/js/sb/copied.js";
 import { sign } from "../../web/static/js/sb/curves.js";
 import { documentHash, hashOf, makeBidderPart, makeSubmission, makeWithdrawal, signDocument } from "../../web/static/js/sb/documents.js";
 import { signEnvelope, verifyEnvelope } from "../../web/static/js/sb/dsse.js";
 import { entryHash } from "../../web/static/js/sb/entries.js";
 import { random } from "../../web/static/js/sb/hashes.js";
-import { openBox } from "../../web/static/js/sb/header.js";
+import { openBox, parseHeader } from "../../web/static/js/sb/header.js";
 import { keyOf, newKey, officerTenderKey } from "../../web/static/js/sb/keys.js";
 import { inclusionProof, leafHash, treeRoot } from "../../web/static/js/sb/merkle.js";
 import { formatTlogProof, formatVkey, parseVkey } from "../../web/static/js/sb/notes.js";
@@ -134,7 +135,44 @@ const Buffer64 = (text) => [...unb64u(text)].map((b) => b.toString(16).padStart(
 const NOW = seconds("2026-03-01T01:31:20Z");
 const headersOf = (opening, bids) => opening.bids.map((x) => bids.find((b) => b64u(b.sealed.headerHash) === x.header_hash).sealed.header);
 
+/** The bids of a set of the vectors as an officer's client holds them: `{headers, parts, seeds, copied}`. */
+async function readSet({ bids }) {
+  const held = { headers: [], parts: {}, seeds: {}, copied: [] };
+  for (const { header, shares, seed, copied } of bids) {
+    const parsed = await parseHeader(utf8(header));
+    const name = b64u(parsed.headerHash);
+    held.headers.push(parsed);
+    held.parts[name] = new Map(Object.entries(shares).map(([j, part]) => [Number(j), unhex(part)]));
+    if (seed) held.seeds[name] = unhex(seed);
+    if (copied) held.copied.push(name);
+  }
+  return held;
+}
+
+/** A countersigning of a list that gives these verdicts `[[code, cause]…]`, in the order of the vectors. */
+async function listed({ headers, parts, seeds }, told) {
+  const generation = { policy: {}, ids: [headers[0].ctx.policy], alive: true, sidesMissing: [] };
+  const opening = { set: b64u(random(32)), generations: [generation], left: new Map() };
+  const bids = headers.map((parsed, i) => ({ announce: {}, cause: told[i][1], files: [], header_hash: b64u(parsed.headerHash), verdict: told[i][0] }));
+  return checkOpened({ opened: { at: "2026-03-01T01:40:00Z", bids, set: opening.set, v: 1 }, opening, headers, parts, seeds });
+}
+
 export const groups = {
+  async copied_boxes(v) {
+    for (const one of v.copied_boxes) {
+      const held = await readSet(one);
+      same([...(await copies(held.headers, held.parts, held.seeds))].sort(), held.copied.sort(), one.id);
+    }
+    const held = await readSet(v.copied_boxes.find((one) => one.id === "whole-header"));
+    const good = ["opened", ""];
+    same((await listed(held, [["SHARE_COMMIT", "bidder"], good, good])).map((r) => r.found), ["SHARE_COMMIT", "opened", "opened"]);
+    same((await listed(held, [["SEALED_ROOT", "platform"], good, good]))[0].found, "SHARE_COMMIT", "only bytes can show that they were lost");
+    for (const said of [["UNRESOLVED", "unknown"], ["SHARE_COMMIT", "platform"], ["TOO_FEW_SHARES", "unknown"], good]) {
+      await refused("CONTEXT_MISMATCH", () => listed(held, [said, good, good]), `a copy listed as ${said}`);
+    }
+    await refused("CONTEXT_MISMATCH", () => listed(held, [["SHARE_COMMIT", "bidder"], ["SHARE_COMMIT", "bidder"], good]), "the origin called a copy");
+  },
+
   async officer_client(v) {
     const { office, bids, handed, trust } = await play();
     const opening = await checkOpening(handed, trust, NOW);

@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { runAll } from "./suite.mjs";
 
-const vectors = JSON.parse(await readFile(new URL("../vectors/sealed_bid_vectors.json", import.meta.url), "utf8"));
+const read = async (name) => JSON.parse(await readFile(new URL(`../vectors/${name}.json`, import.meta.url), "utf8"));
+const { copied_boxes } = await read("copied_boxes");
+const vectors = { ...(await read("sealed_bid_vectors")), copied_boxes };
 const { results, untouched, stray, providers } = await runAll(vectors, {
   only: process.argv[2],
   onResult: ({ name, ok, why, ms }) => console.log(`${ok ? "ok  " : "FAIL"} ${name} (${ms} ms)${ok ? "" : `\n     ${why}`}`),

@@ -5,7 +5,8 @@ import { inspect, openWithSeed } from "../../web/static/js/sb/sealed_bid.js";
 import { b64u, hex } from "../../web/static/js/sb/bytes.js";
 import { IN_FLIGHT } from "../../web/static/js/sb/sealing.js";
 
-const vectorsOf = async () => (await fetch("../vectors/sealed_bid_vectors.json")).json();
+const read = async (name) => (await fetch(`../vectors/${name}.json`)).json();
+const vectorsOf = async () => ({ ...(await read("sealed_bid_vectors")), copied_boxes: (await read("copied_boxes")).copied_boxes });
 
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));

@@ -12,11 +12,12 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from crypto import positional
 from crypto.canonical import unb64u
+from crypto.copied import copies as copied_bids
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK, Header, join_shares
 from crypto.opening import LEFT_SEALED
@@ -130,6 +131,13 @@ class _Task:
     """Of the officers 1..n this bid was sealed to."""
     outage: bool = False
     """The platform stood still while bidders' own parts were taken."""
+    copied: bool = False
+    """It holds a box of another bid of the set that re-derives, and does not itself."""
+
+    @property
+    def counted(self) -> dict[int, bytes]:
+        """All parts that count: those posted, and those that lay in boxes found good."""
+        return {**self.parts, **{j: part for j, (_, part) in self.findings.items() if part}}
 
 
 def open_bids(
@@ -208,7 +216,16 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
                 outage,
             )
         )
-    return tasks
+    return _with_copies(tasks)
+
+
+def _with_copies(tasks: list[_Task]) -> list[_Task]:
+    copied = copied_bids(
+        {task.bid.header_hash: task.header for task in tasks},
+        {task.bid.header_hash: task.counted for task in tasks},
+        {task.bid.header_hash: task.seed for task in tasks},
+    )
+    return [replace(task, copied=True) if task.bid.header_hash in copied else task for task in tasks]
 
 
 def _stuck(office: Office, lot: Lot, tasks: list[_Task]) -> list[Verdict]:
@@ -286,6 +303,7 @@ def _without_seed(blobs: LocalBlobs, task: _Task) -> Verdict:
             sides=task.sides,
             complaints=task.complaints,
             outage=task.outage,
+            copied=task.copied,
         )
 
 
@@ -320,6 +338,7 @@ def _open_one(blobs: LocalBlobs, task: _Task, files: _Files) -> Verdict:
             complaints=task.complaints,
             findings=task.findings,
             outage=task.outage,
+            copied=task.copied,
             sink=files.sink,
         )
         if task.seed and verdict.code in RESCUABLE | BAD_BOX:

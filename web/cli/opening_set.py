@@ -21,6 +21,7 @@ import click
 
 from crypto import verdicts
 from crypto.canonical import format_time, unb64u
+from crypto.copied import copies
 from crypto.errors import CryptoError
 from crypto.headers import check_share
 from crypto.opening import check_posted_shares, open_shares
@@ -206,11 +207,13 @@ def open_set(
         stop(f"{out} is not empty; --force writes over what has the same name", BAD_INPUT)
     dead = dead_bids(checked.set.generations, checked.headers)
     posted, came = _posted(checked, given)
+    alive = {name: header for name, header in checked.headers.items() if name not in dead}
+    copied = copies(alive, {name: one.parts for name, one in posted.items()})
     target.mkdir(parents=True, exist_ok=True)
     rows = [
         _dead(checked, bid["header_hash"], dead[bid["header_hash"]])
         if bid["header_hash"] in dead
-        else _open_one(root, target, checked, bid, posted[bid["header_hash"]])
+        else _open_one(root, target, checked, bid, posted[bid["header_hash"]], copied=bid["header_hash"] in copied)
         for bid in checked.set.bids
         if bid["header_hash"] not in checked.left
     ]
@@ -312,7 +315,9 @@ def _dead(checked: Checked, name: str, generation: Generation) -> dict[str, Any]
     }
 
 
-def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str], posted: _Posted) -> dict[str, Any]:
+def _open_one(
+    root: Path, target: Path, checked: Checked, bid: Mapping[str, str], posted: _Posted, *, copied: bool
+) -> dict[str, Any]:
     """One bid's verdict; its folder appears whole or not at all."""
     name = bid["header_hash"]
     header, statement = checked.headers[name], checked.set.statements[bid["statement"]]
@@ -321,7 +326,7 @@ def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str]
     sides = [officer["side"] for officer in policy["officers"]]
     folder = Path(tempfile.mkdtemp(dir=target, prefix=f".{name}."))
     try:
-        verdict = _verdict(stored, header, unb64u(statement["sealed_root"], 32), posted, sides, folder)
+        verdict = _verdict(stored, header, unb64u(statement["sealed_root"], 32), posted, sides, folder, copied=copied)
         files: list[dict[str, Any]] = []
         if verdict.opened is not None:
             rows = zip(verdict.opened.manifest["files"], verdict.opened.digests, strict=True)
@@ -345,7 +350,9 @@ def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str]
     }
 
 
-def _verdict(stored: Path, header: Any, root: bytes, posted: _Posted, sides: list[str], folder: Path) -> Verdict:
+def _verdict(
+    stored: Path, header: Any, root: bytes, posted: _Posted, sides: list[str], folder: Path, *, copied: bool
+) -> Verdict:
     inside = folder / "files"
     inside.mkdir()
     out: list[BinaryIO] = []
@@ -369,6 +376,7 @@ def _verdict(stored: Path, header: Any, root: bytes, posted: _Posted, sides: lis
                 parts=posted.parts,
                 sides=sides,
                 complaints=posted.complaints,
+                copied=copied,
                 sink=sink,
             )
     finally:

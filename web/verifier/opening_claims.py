@@ -5,16 +5,18 @@ Everything is opened again here: joined from the shares, re-derived, decrypted i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from crypto.canonical import later, parse_time, unb64u
+from crypto.copied import copies
 from crypto.documents import CAUSES
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.opening import check_posted_shares, set_id
 from crypto.policies import policy_id
-from crypto.policy_lines import boxes_of, generation_of
+from crypto.policy_lines import Generation, boxes_of, generation_of
 from crypto.receipts import claims_end
 from crypto.signatures import signers
 from crypto.verdicts import (
@@ -134,6 +136,7 @@ def _check_all(
 ) -> None:
     line, left = material.generations(part), material.left_sealed(set_id(opening_set.value))
     said = {row["header_hash"]: row for row in opened.value["bids"]}
+    given = _given(material, line, {name: one for name, one in parts.items() if name not in left}, complaints)
     for row in opening_set.value["bids"]:
         name = row["header_hash"]
         with material.findings.guard("opening", "B_REDERIVE", f"bid {name}"):
@@ -148,17 +151,59 @@ def _check_all(
                 _compare(material, said[name], policy_dead(name, generation), file_names=False)
                 _check_closed(material, name)
                 continue
+            if name not in given.parts:
+                continue  # its findings did not hold, and that was named
             _check_one(
                 material,
                 name,
                 said[name],
                 unb64u(statement["sealed_root"], 32),
-                parts[name],
+                given,
                 complaints[name],
                 line[-1].policy,
                 generation.policy,
                 outage,
             )
+
+
+@dataclass
+class _Given:
+    """What was given for each bid that officers open, by header hash."""
+
+    parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    """Shares, and the bidder's own part under 0."""
+    judged: dict[str, dict[int, Finding]] = field(default_factory=dict)
+    seeds: dict[str, bytes] = field(default_factory=dict)
+    """Of rescues, b"" without one."""
+    copied_at_first: frozenset[str] = frozenset()
+    """The bids that hold a box of another one, as the shares show it: before there was a rescue or a finding."""
+    copied: frozenset[str] = frozenset()
+    """The same with all that was given."""
+
+
+def _given(
+    material: Material,
+    line: Sequence[Generation],
+    parts: dict[str, dict[int, bytes]],
+    complaints: dict[str, dict[int, str]],
+) -> _Given:
+    given, headers = _Given(), dict[str, Header]()
+    for name in parts:
+        with material.findings.guard("opening", "B_REDERIVE", f"bid {name}"):
+            header = header_of(material, name)
+            if not generation_of(line, header.ctx["policy"]).alive:
+                continue
+            given.judged[name] = _judged(material, header, name, complaints[name])
+            given.seeds[name] = _rescued(material, name)
+            given.parts[name] = parts[name] | _bidder_part(material, name)
+            headers[name] = header
+    counted = {
+        name: one | {j: part for j, (_, part) in given.judged[name].items() if part}
+        for name, one in given.parts.items()
+    }
+    given.copied_at_first = copies(headers, given.parts)
+    given.copied = copies(headers, counted, given.seeds)
+    return given
 
 
 def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Document) -> bool:
@@ -209,7 +254,7 @@ def _check_one(
     name: str,
     said: dict[str, Any],
     root: bytes,
-    parts: dict[int, bytes],
+    given: _Given,
     complaints: dict[int, str],
     policy: Mapping[str, Any],
     sealed_to: Mapping[str, Any],
@@ -217,8 +262,8 @@ def _check_one(
 ) -> None:
     """``policy``: the newest, by which the opening was held; ``sealed_to``: that of the officers this bid was sealed to."""
     findings, header = material.findings, header_of(material, name)
-    judged, seed = _judged(material, header, name, complaints), _rescued(material, name)
-    good = len(parts) + sum(1 for _, part in judged.values() if part)
+    parts, judged, seed = given.parts[name], given.judged[name], given.seeds[name]
+    good = sum(1 for j in parts if j) + sum(1 for _, part in judged.values() if part)
     if said["verdict"] == OPENED and good < sealed_to["t"] and not seed:
         findings.fault("opening", "B_SHARE", f"{name} was opened with {good} good shares instead of {sealed_to['t']}")
     path = f"bids/{name}/sealed"
@@ -228,7 +273,6 @@ def _check_one(
             return
         raise CryptoError("SEALED_ROOT", "the sealed file is missing")
     sides = [officer["side"] for officer in sealed_to["officers"]]
-    given = dict(parts) | _bidder_part(material, name)
 
     def sink(_: dict[str, Any]) -> _Nowhere:
         return _Nowhere()
@@ -237,22 +281,24 @@ def _check_one(
         material.archive.stream(path),
         header,
         sealed_root=root,
-        parts=given,
+        parts=parts,
         sides=sides,
         complaints=complaints,
+        copied=name in given.copied_at_first,
         sink=sink,
     )
     _check_failure(material, name, first, policy)
-    if judged and first.code in RESCUABLE:
+    if first.code in RESCUABLE and (judged or name in given.copied):
         found = open_bid(
             material.archive.stream(path),
             header,
             sealed_root=root,
-            parts=given,
+            parts=parts,
             sides=sides,
             complaints=complaints,
             findings=judged,
             outage=outage,
+            copied=name in given.copied,
             sink=sink,
         )
     if seed and found.code in RESCUABLE | BAD_BOX:

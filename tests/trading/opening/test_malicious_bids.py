@@ -179,6 +179,38 @@ def readdressed(world: World, ref: str) -> tuple[bytes, Any]:
     return copied, resigned(world, "bidder1", copied)
 
 
+def standing(world: World, ref: str, username: str) -> bytes:
+    """The sealed file of a bid that stands: who has the platform's disk can copy it, nobody else."""
+    with world.view("clock") as view:
+        found = bids.standing_bids(view.session, world.lot_in(view, ref))
+        (blob,) = [bid.blob for bid in found if bid.party_id == world.party_ids[username]]
+    return b"".join(world.office.blobs.read(blob))
+
+
+def copied(world: World, ref: str) -> tuple[bytes, Any]:
+    """bidder2's standing bid, whole, under bidder1's name."""
+    whole = with_header(
+        standing(world, ref, "bidder2"), lambda value: value["ctx"].update(bidder=sealing.code_of(world, "bidder1"))
+    )
+    return whole, resigned(world, "bidder1", whole)
+
+
+def with_boxes_of(js: tuple[int, ...], *fields: str) -> Callable[[World, str], tuple[bytes, Any]]:
+    """bidder1's own bid, some fields of some boxes being those of bidder2's standing bid."""
+
+    def make(world: World, ref: str) -> tuple[bytes, Any]:
+        theirs = loads(split(standing(world, ref, "bidder2"))[0][12:])["boxes"]
+
+        def take(value: Any) -> None:
+            for box, other in zip(value["boxes"], theirs, strict=True):
+                box |= {field: other[field] for field in fields if box["j"] in js}
+
+        mixed = with_header(seal(world, ref, "bidder1")[0], take)
+        return mixed, resigned(world, "bidder1", mixed)
+
+    return make
+
+
 def spoiled(change: Callable[[bytes], bytes], size: int = 600_000) -> Callable[[World, str], tuple[bytes, Any]]:
     def make(world: World, ref: str) -> tuple[bytes, Any]:
         sealed = change(seal(world, ref, "bidder1", b"\x5a" * size)[0])
@@ -196,7 +228,16 @@ OPENING: dict[str, tuple[Callable[[World, str], tuple[bytes, Any]], str, str]] =
     "a bit flipped in the content": (spoiled(flipped), "CHUNK_AUTH", "bidder"),
     "chunks in another order": (spoiled(reordered, 1_200_000), "CHUNK_AUTH", "bidder"),
     "a chunk twice": (spoiled(repeated, 1_200_000), "CHUNK_AUTH", "bidder"),
-    "a copied bid under another name": (readdressed, "UNRESOLVED", "unknown"),
+    "a bid that stands nowhere, copied under another name": (readdressed, "UNRESOLVED", "unknown"),
+    "a standing bid copied under another name": (copied, "SHARE_COMMIT", "bidder"),
+    "three boxes of a standing bid": (with_boxes_of((1, 3, 5), "enc", "ct"), "SHARE_COMMIT", "bidder"),
+    "what the boxes of a standing bid hold, with keys of its own": (
+        with_boxes_of((1, 3, 5), "ct"),
+        "SHARE_COMMIT",
+        "bidder",
+    ),
+    "the keys of a standing bid, with boxes of its own": (with_boxes_of((1, 3, 5), "enc"), "SHARE_COMMIT", "bidder"),
+    "one box of a standing bid, four of its own": (with_boxes_of((2,), "enc", "ct"), "REDERIVE", "bidder"),
     "inconsistent shares": (cheat("one bad box, REDERIVE fails for whoever came"), "REDERIVE", "bidder"),
     "another commitment": (cheat("another commit"), "REDERIVE", "bidder"),
     "content under another key": (cheat("content under another key"), "CHUNK_AUTH", "bidder"),

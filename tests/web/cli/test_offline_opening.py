@@ -23,6 +23,7 @@ from tests.house.tree import ROOT, code_lines
 from tests.kit import commands, sealing
 from tests.kit.commands import Desk
 from tests.kit.world import World
+from tests.trading.opening.test_malicious_bids import copied, offer
 from trading.kernel.clock import write_moment
 from trading.opening import ceremony
 
@@ -41,13 +42,23 @@ def apart() -> list[str]:
 @pytest.fixture
 def left(desk: Desk, world: World, lot: str) -> str:
     """A lot whose set is published; then only a backup, key files, a ticket and a passphrase are left on the desk."""
-    if world.office.engine.dialect.name != "sqlite":
-        pytest.skip("the backup of this test is a copy of an SQLite file")
-    desk.write("ticket.json", commands.ticket(world, lot))
+    start(desk, world, lot)
     for at, username in enumerate(world.bidders):
         form = sealing.FORM | {"price": f"{2_700_000 + at}.00"}
         made = sealing.seal(world, lot, username, form=form, data=b"plan of " + username.encode())
         assert sealing.hand_in(world, lot, username, *made).accepted
+    leave(desk, world, lot)
+    return lot
+
+
+def start(desk: Desk, world: World, lot: str) -> None:
+    if world.office.engine.dialect.name != "sqlite":
+        pytest.skip("the backup of this test is a copy of an SQLite file")
+    desk.write("ticket.json", commands.ticket(world, lot))
+
+
+def leave(desk: Desk, world: World, lot: str) -> None:
+    """The set is published, and what is left lies on the desk."""
     world.tick()
     sealing.close(world, lot)
     sealing.list_set(world, lot)
@@ -58,7 +69,6 @@ def left(desk: Desk, world: World, lot: str) -> str:
     shutil.copytree(world.office.blobs.folder, backup / "blobs")
     copy_database(world, backup)
     (backup / "rehearsal").touch()  # the world's clock stands in March
-    return lot
 
 
 def copy_database(world: World, backup: Path) -> None:
@@ -130,7 +140,12 @@ def test_the_page_runs_as_it_stands(desk: Desk, world: World, left: str) -> None
 
 @pytest.fixture
 def shared(desk: Desk, world: World, left: str) -> str:
-    desk.write("opening.json", commands.package(world, left))
+    share(desk, world, left)
+    return left
+
+
+def share(desk: Desk, world: World, lot: str) -> None:
+    desk.write("opening.json", commands.package(world, lot))
     for username in OFFICERS:
         done = desk.run(
             "share",
@@ -143,7 +158,6 @@ def shared(desk: Desk, world: World, left: str) -> str:
             desk.passphrase,
         )
         assert done.code == 0, done.err
-    return left
 
 
 def export(desk: Desk, world: World, lot: str, out: str = "opening") -> Path:
@@ -175,6 +189,21 @@ def test_each_damage_has_its_code_and_stops_no_other_bid(desk: Desk, world: Worl
         three.name: ("opened", ""),
     }
     assert sorted(path.name for path in (desk.folder / "opened").iterdir()) == sorted([three.name, "opened.json"])
+
+
+def test_a_bid_copied_from_another_is_found_without_the_hall(desk: Desk, world: World, lot: str) -> None:
+    start(desk, world, lot)
+    for username in ("bidder2", "bidder3"):
+        assert sealing.hand_in(world, lot, username, *sealing.seal(world, lot, username)).accepted
+    assert offer(world, lot, "bidder1", *copied(world, lot)).accepted
+    leave(desk, world, lot)
+    share(desk, world, lot)
+    export(desk, world, lot)
+    done = open_set(desk, *(f"{name}.shares" for name in OFFICERS))
+    told = {row["bidder"]: (row["verdict"], row["cause"]) for row in done.json["bids"]}
+    assert done.code == 1
+    assert told.pop(sealing.code_of(world, "bidder1")) == ("SHARE_COMMIT", "bidder")
+    assert set(told.values()) == {("opened", "")}
 
 
 def test_too_few_wrong_and_strange_shares(desk: Desk, world: World, shared: str) -> None:

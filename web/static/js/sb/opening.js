@@ -4,6 +4,7 @@
  */
 import { b64u, compareBytes, equal, unb64u } from "./bytes.js";
 import { canonical, hasKeys } from "./canonical.js";
+import { copies } from "./copied.js";
 import { checkDocument, documentHash, setName, signDocument } from "./documents.js";
 import { addSignature, payloadType, readEnvelope, verifyAny, verifyEnvelope } from "./dsse.js";
 import { verifyEntry } from "./entries.js";
@@ -327,6 +328,8 @@ export async function checkOpened({ opened, opening, headers, parts, seeds = {},
   checkDocument("opened", opened);
   const left = opening.left ?? new Map();
   need(opened.set === opening.set && opened.bids.length === headers.length + left.size, "CONTEXT_MISMATCH", "opened speaks of another set");
+  const alive = headers.filter((parsed) => generationOf(opening.generations, parsed.ctx.policy).alive);
+  const copied = await copies(alive, parts, seeds);
   const report = [];
   let at = 0;
   for (const bid of opened.bids) {
@@ -339,9 +342,9 @@ export async function checkOpened({ opened, opening, headers, parts, seeds = {},
     const parsed = headers[at++];
     need(parsed !== undefined, "CONTEXT_MISMATCH", "opened speaks of another set");
     need(bid.header_hash === b64u(parsed.headerHash), "CONTEXT_MISMATCH", "bids in another order");
-    const { alive, sidesMissing } = generationOf(opening.generations, parsed.ctx.policy);
-    if (!alive) {
-      need(bid.verdict === POLICY_DEAD && bid.cause === causeOfSides(sidesMissing), "CONTEXT_MISMATCH", "a bid of a dead policy, listed as another");
+    const generation = generationOf(opening.generations, parsed.ctx.policy);
+    if (!generation.alive) {
+      need(bid.verdict === POLICY_DEAD && bid.cause === causeOfSides(generation.sidesMissing), "CONTEXT_MISMATCH", "a bid of a dead policy, listed as another");
       report.push({ header_hash: bid.header_hash, verdict: bid.verdict, found: POLICY_DEAD, checked: "parts" });
       continue;
     }
@@ -349,13 +352,24 @@ export async function checkOpened({ opened, opening, headers, parts, seeds = {},
     const found = await verdictOf(parsed, {
       parts: parts[bid.header_hash] ?? new Map(), seed: seeds[bid.header_hash], blob: blobs[bid.header_hash], root: roots[bid.header_hash],
     });
-    const agrees = found.checked === "content" ? found.verdict === bid.verdict : mayBe(found.verdict, bid.verdict);
-    need(agrees, "CONTEXT_MISMATCH", `recomputed ${found.verdict}, not ${bid.verdict}`, { header_hash: bid.header_hash });
+    if (copied.has(bid.header_hash) && NO_SEED.has(found.verdict)) {
+      found.verdict = COPIED;
+      need(isCopy(bid) || (found.checked === "parts" && bid.verdict === "SEALED_ROOT"), "CONTEXT_MISMATCH", `a copied bid, listed as ${bid.verdict}`,
+        { header_hash: bid.header_hash });
+    } else {
+      const agrees = found.checked === "content" ? found.verdict === bid.verdict : mayBe(found.verdict, bid.verdict);
+      need(agrees, "CONTEXT_MISMATCH", `recomputed ${found.verdict}, not ${bid.verdict}`, { header_hash: bid.header_hash });
+    }
     if (found.checked === "content" && found.verdict === "opened") await compareContent(bid, found, opening.policy);
     report.push({ header_hash: bid.header_hash, verdict: bid.verdict, found: found.verdict, checked: found.checked });
   }
   return report;
 }
+
+// A bid that holds boxes of another one: no part of its can be the committed one, since its ctx is in every c_j.
+const COPIED = "SHARE_COMMIT";
+const NO_SEED = new Set(["TOO_FEW_SHARES", "SHARE_COMMIT", "BIDDER_PART_MISSING"]);
+const isCopy = (bid) => bid.verdict === COPIED && bid.cause === "bidder";
 
 // Without the content a good seed allows "opened" and the codes that only bytes can show.
 const CONTENT_CODES = new Set(["opened", "SEALED_ROOT", "CHUNK_AUTH", "MANIFEST", "PADDING"]);
