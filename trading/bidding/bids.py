@@ -7,7 +7,6 @@ opening nobody but the bidder may learn that there is a bid, and nothing here ma
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
-from crypto.canonical import b64u, loads, unb64u
+from crypto.canonical import loads, unb64u
 from crypto.errors import CODES, CryptoError
+from crypto.receipts import number_of
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
@@ -42,7 +42,7 @@ from trading.custody.officers import Policy
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
-from trading.kernel.clock import floor_second, write_moment
+from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
@@ -133,9 +133,9 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcom
     """The legal moment: hand in an uploaded sealed file with its signed submission.
 
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
-    accepted gets its first answer again; what was refused is looked at anew, and gets the first no again if nothing has changed.
-    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``, Conflict
-    ``consortium.bids_alone``, WrongStep ``consortium.not_signed``.
+    accepted gets its first answer again as long as it stands; what was refused is looked at anew, and gets the first no again if nothing
+    has changed. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``,
+    Conflict ``bid.replaced_since``, ``bid.withdrawn_since``, ``consortium.bids_alone``, WrongStep ``consortium.not_signed``.
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot, shared=True)  # many at once; who closes or moves the lot waits for them, and they for it
@@ -145,6 +145,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcom
     known = _known(work.session, lot, participant, token, statement)
     upload = known.upload
     if known.answered and (first := _answered(work.session, party, statement)) is not None:
+        _refuse_superseded(work.session, first)
         return Outcome(first, "", again=True)
     if known.consortium:
         consortia.check_may_bid(work.session, lot, party)
@@ -199,13 +200,14 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcom
 
 def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
     """Take a bid back before the deadline (撤回), by a signed withdrawal. The bidder still takes part and may bid anew; who is through
-    with the lot leaves it (``leave``), and the deposit goes back from then. Refuses: as ``submit``."""
+    with the lot leaves it (``leave``), and the deposit goes back from then. Refuses: as ``submit``; Conflict ``bid.bid_since``."""
     work.require(Act.BID_WITHDRAW)
     work.lock(lot)
     party = own_party(work)
     participant = participants.own(work, lot)
     statement = _statement_of(withdrawal)
     if statement and (first := _answered(work.session, party, statement)) is not None:
+        _refuse_superseded(work.session, first)
         return Outcome(first, "", again=True)
     part, current = officers.BID, None
     try:
@@ -440,7 +442,7 @@ def _refuse(
     if not statement or reason in ("SIG", "SIG_TYPE"):
         document, statement = (
             None,
-            keep_document(work, "attempt", _attempt(work, lot, party, upload, part, last), signed=False),
+            keep_document(work, "attempt", floods.attempt(work, lot, party, upload, part, last), signed=False),
         )
     if (first := _answered(work.session, party, statement, refused=reason)) is not None:
         return Outcome(first, first.reason, again=True)
@@ -458,28 +460,6 @@ def _refuse(
         keep_document(work, kind, document, signed=True)
     entry = floods.log_refusal(work, lot, party, part=part, statement=statement, reason=reason, before=count or 0)
     return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
-
-
-def _attempt(
-    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None
-) -> dict[str, Any]:
-    """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload."""
-    size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
-    ends = last or (work.now if upload is None else upload.last_at)
-    first = ends if upload is None else upload.made_at
-    return {
-        "v": 1,
-        "platform": work.office.platform,
-        "tender": lot.tender.ref,
-        "lot": lot.no_text,
-        "envelope": part,
-        "bidder": party.code,
-        "bytes": size,
-        "sha256": digest,
-        "declared": (upload.sealed_root or "") if upload else "",
-        "first_at": write_moment(floor_second(first)),
-        "last_at": write_moment(floor_second(ends)),
-    }
 
 
 def _receipt(
@@ -515,6 +495,28 @@ def _answered(session: Session, party: Party, statement: str, *, refused: str = 
         BidReceipt.party_id == party.id, BidReceipt.statement == statement, BidReceipt.reason == refused
     )
     return session.scalar(query.order_by(BidReceipt.id).limit(1))
+
+
+def _refuse_superseded(session: Session, first: BidReceipt) -> None:
+    """A yes that no longer holds is not given again as if it did: it names what counts now. Nothing is written.
+
+    Refuses: Conflict ``bid.replaced_since``, ``bid.withdrawn_since``; of a withdrawal ``bid.bid_since``, where another bid stands.
+    """
+    own = (SealedBid.lot_id == first.lot_id, SealedBid.party_id == first.party_id, SealedBid.part == first.part)
+    stands = session.scalar(select(SealedBid).join(StandingBid, StandingBid.bid_id == SealedBid.id).where(*own))
+    if first.kind == "withdrawn":
+        if stands is not None:
+            raise Conflict("bid.bid_since", at=first.at, number=number_of(unb64u(stands.c)))
+        return
+    if stands is not None and stands.statement == first.statement:
+        return
+    gone = select(BidReceipt.c).where(
+        BidReceipt.lot_id == first.lot_id, BidReceipt.party_id == first.party_id, BidReceipt.part == first.part
+    )
+    last = session.scalar(gone.where(BidReceipt.kind == "withdrawn").order_by(BidReceipt.id.desc()).limit(1))
+    replaced = session.scalar(select(exists().where(*own, SealedBid.replaces == first.statement)))
+    number = number_of(unb64u(stands.c if stands is not None else str(last)))
+    raise Conflict("bid.replaced_since" if replaced else "bid.withdrawn_since", at=first.at, number=number)
 
 
 def standing(session: Session, participant_id: int, part: str = officers.BID) -> StandingBid | None:

@@ -7,6 +7,7 @@ of their hashes. A list names one bidder's refusals only, so its receipt tells n
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,12 +16,15 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crypto.canonical import unb64u
+from crypto.canonical import b64u, unb64u
 from crypto.documents import MAX_LISTED, check_document
 from crypto.ticks import REFUSALS_WITH_SLOT
+from trading.bidding import uploads
+from trading.bidding.uploads import Upload
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, SignedEntry
+from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, append_only
 from trading.kernel.errors import NotReady
 from trading.kernel.work import UnitOfWork
@@ -164,3 +168,25 @@ def badly_listed(session: Session, cs: Iterable[str]) -> list[str]:
         if row is None or c not in lists[row.list_c]:
             bad.append(c)
     return bad
+
+
+def attempt(
+    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None
+) -> dict[str, Any]:
+    """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload."""
+    size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
+    ends = last or (work.now if upload is None else upload.last_at)
+    first = ends if upload is None else upload.made_at
+    return {
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "bidder": party.code,
+        "bytes": size,
+        "sha256": digest,
+        "declared": (upload.sealed_root or "") if upload else "",
+        "first_at": write_moment(floor_second(first)),
+        "last_at": write_moment(floor_second(ends)),
+    }

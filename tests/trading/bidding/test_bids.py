@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from crypto import sealed_bid, submissions
-from crypto.canonical import b64u, format_time, unb64u
+from crypto.canonical import b64u, format_time, loads, unb64u
 from crypto.documents import sign_document
-from crypto.receipts import IN_LOG, SUBMITTED, verify_receipt
+from crypto.receipts import IN_LOG, SUBMITTED, number_of, verify_receipt
 from crypto.signatures import document_hash, payload_of
 from tests.kit import sealing, stages
 from tests.kit.rows import changed, fingerprint, unchanged
@@ -397,6 +397,59 @@ def test_the_same_submission_gets_the_first_answer(world: World, ref: str) -> No
             world, ref, "bidder1", token, submission
         )  # long after: the answer was lost, the client asks again
     assert again.accepted and again.receipt.c == first.receipt.c and again.receipt.entry == first.receipt.entry
+
+
+def told_again(world: World, act: Callable[[], bids.Outcome]) -> tuple[str, dict[str, Any]]:
+    """The refusal of an answer that no longer holds: nothing is written, in the log or elsewhere."""
+    with unchanged(world), pytest.raises(Conflict) as refusal:
+        act()
+    return refusal.value.code, dict(refusal.value.facts)
+
+
+def number(outcome: bids.Outcome) -> str:
+    return number_of(unb64u(outcome.receipt.c))
+
+
+def test_a_submission_sent_again_once_it_was_replaced_or_withdrawn_names_what_counts_now(
+    world: World, ref: str
+) -> None:
+    sealed, one = sealing.seal(world, ref, "bidder1", data=b"one")
+    old = upload(world, ref, "bidder1", sealed)
+    first = submit(world, ref, "bidder1", old, one)
+    world.clock.advance(seconds=3)
+    sealed, two = sealing.seal(world, ref, "bidder1", data=b"two", replaces=statement_of(one))
+    new = upload(world, ref, "bidder1", sealed)
+    second = submit(world, ref, "bidder1", new, two)
+    replaced = ("bid.replaced_since", {"at": first.receipt.at, "number": number(second)})
+    assert told_again(world, lambda: submit(world, ref, "bidder1", old, one)) == replaced
+    assert submit(world, ref, "bidder1", new, two).receipt.c == second.receipt.c, "what stands is answered as before"
+    taken_back = withdraw(world, ref, "bidder1", two)
+    withdrawn = ("bid.withdrawn_since", {"at": second.receipt.at, "number": number(taken_back)})
+    assert told_again(world, lambda: submit(world, ref, "bidder1", new, two)) == withdrawn
+    replaced = ("bid.replaced_since", {"at": first.receipt.at, "number": number(taken_back)})
+    assert told_again(world, lambda: submit(world, ref, "bidder1", old, one)) == replaced
+    third = sealing.hand_in(world, ref, "bidder1", *sealing.seal(world, ref, "bidder1", data=b"three"))
+    world.clock.set(deadline_of(world, ref) + timedelta(days=1))
+    withdrawn = ("bid.withdrawn_since", {"at": second.receipt.at, "number": number(third)})
+    assert told_again(world, lambda: submit(world, ref, "bidder1", new, two)) == withdrawn
+
+
+def test_a_withdrawal_sent_again_withdraws_no_later_bid_and_says_so(world: World, ref: str) -> None:
+    made = sealing.seal(world, ref, "bidder1")
+    assert sealing.hand_in(world, ref, "bidder1", *made).accepted
+    statement = submissions.make_withdrawal(loads(payload_of(made[1])), at=format_time(world.now))
+    signed = sign_document("withdrawal", statement, world.keys["bidder1"].sign)
+
+    def again() -> bids.Outcome:
+        with world.work("bidder1", SIGNER) as work:
+            return bids.withdraw(work, world.lot_in(work, ref), withdrawal=signed)
+
+    first = again()
+    with unchanged(world):
+        assert again().receipt.c == first.receipt.c, "nothing stands: the first answer still holds"
+    anew = sealing.hand_in(world, ref, "bidder1", *sealing.seal(world, ref, "bidder1"))
+    assert told_again(world, again) == ("bid.bid_since", {"at": first.receipt.at, "number": number(anew)})
+    assert len(standing(world, ref)) == 1
 
 
 def test_an_answer_lost_before_it_was_committed_is_given_anew(

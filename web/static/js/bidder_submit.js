@@ -12,6 +12,9 @@ import { draftDone, openKey } from "./bidder_choose.js";
 import { at, english, fill, groups, held, say, state, step, words } from "./bidder_page.js";
 import { marksOf, post } from "./keys_ring.js";
 
+// It was received, and another act of the bidder's came after it: sending it again never makes it count.
+const SUPERSEDED = ["bid.replaced_since", "bid.withdrawn_since"];
+
 /** The bytes are there: only now can "Submit" be pressed. */
 export function readyToSubmit() {
   step(3);
@@ -60,7 +63,8 @@ at("submit-form")?.addEventListener("submit", async (event) => {
     else showRefused(answer);
   } catch (fault) {
     state.busy = false;
-    at("submit-go").disabled = false;
+    at("submit-go").disabled = SUPERSEDED.includes(fault.code);
+    if (SUPERSEDED.includes(fault.code)) await dropKept();
     say(fault.told ?? fault.words ?? fill(words.failed, fault.message ?? String(fault)));
   }
 });

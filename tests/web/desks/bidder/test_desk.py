@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from crypto.receipts import check_words, verify_receipt
+from crypto.canonical import unb64u
+from crypto.receipts import check_words, number_of, verify_receipt
 from crypto.signatures import payload_of
 from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
 from trading.kernel import log
@@ -113,6 +114,28 @@ def test_the_same_submission_again_is_the_same_receipt(rooms: Rooms, lot: str, b
     assert bidder.get("/bidder/receipts").text.count(f'/bidder/receipts/{first["c"]}"') == 1
     plain = bidder.act(f"/bidder/lots/{lot}/acts/submit", upload=token, submission=json.dumps(bid.submission))
     assert plain.status_code == 303 and plain.location.endswith(first["c"])
+
+
+def test_a_submission_sent_again_after_it_was_replaced_is_told_in_words(rooms: Rooms, lot: str, bidder: Person) -> None:
+    first = sealed_bid(rooms.world, lot, "bidder1")
+    token = upload(bidder, lot, first.data)
+    assert hand_in(bidder, lot, first, token=token).json["accepted"]
+    second = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00", replaces=first.statement)
+    c = hand_in(bidder, lot, second).json["c"]
+    counts = number_of(unb64u(c))
+    answer = hand_in(bidder, lot, first, token=token)
+    assert (answer.status_code, answer.json["code"]) == (409, "bid.replaced_since")
+    assert counts in answer.json["words"] and "替换" in answer.json["words"]
+    for lang, words in (("zh", "此后被新的投标替换"), ("en", "has been replaced since")):
+        page = bidder.act(
+            f"/bidder/lots/{lot}/acts/submit?lang={lang}", upload=token, submission=json.dumps(first.submission)
+        )
+        assert page.status_code == 409 and words in page.text and counts in page.text
+    back = json.dumps(withdrawal(rooms.world, "bidder1", second))
+    assert bidder.act(f"/bidder/lots/{lot}/acts/withdraw", json=True, withdrawal=back).json["accepted"]
+    answer = hand_in(bidder, lot, second)
+    assert (answer.status_code, answer.json["code"]) == (409, "bid.withdrawn_since")
+    assert bidder.get("/bidder/receipts").text.count('href="/bidder/receipts/') >= 3
 
 
 def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> None:
