@@ -23,6 +23,7 @@ from trading.kernel.work import Office
 from trading.procedures import procedure_of
 from web import catalogues, words
 from web.http import gate, login, refusals
+from web.http.addresses import AddressedApp, refuse_odd_arguments
 from web.http.files_host import FilesHost
 from web.http.layout import Frame, Link, RoleChoice, address
 from web.http.page_rules import PAGES
@@ -70,7 +71,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     if office is None:
         wiring = importlib.import_module("web.wiring")
         office = wiring.open_office(settings)
-    app = Flask("web", root_path=str(Path(__file__).parent), static_url_path="/static")
+    app = AddressedApp("web", root_path=str(Path(__file__).parent), static_url_path="/static")
     app.config.update(
         SECRET_KEY=secret_of(settings.data),
         SECRET_KEY_FALLBACKS=old_secrets(settings.data),
@@ -101,6 +102,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     house = House(settings, office, RateLimits(office.engine, office.clock), zone, {}, town=is_town(settings.data))
     app.extensions["bidhall"] = house
     app.before_request(_arrive)
+    app.before_request(refuse_odd_arguments)
     app.after_request(_dress)
     CSRFProtect(app)
     Babel(app, locale_selector=lambda: "en" if _language() == "en" else catalogues.LOCALE)

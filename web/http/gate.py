@@ -47,7 +47,17 @@ from flask import Blueprint, Response, current_app, g, make_response, redirect, 
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
-from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
+from trading.kernel.errors import (
+    AlreadyDone,
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    SignInNeeded,
+    TooEarly,
+    WrongStep,
+)
 from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import inbox
 from web.http import arrivals, kept, login
@@ -201,7 +211,11 @@ class Desk:
         return make
 
     def groups(self) -> list[Group]:
-        return self._rail() if self._rail else []
+        """The rail; none where what it is about is not there or not for this person, which the page itself says."""
+        try:
+            return self._rail() if self._rail else []
+        except (NotFound, NotAllowed):
+            return []
 
 
 def _lacks(back: Callable[..., Any], path: str) -> set[str]:
