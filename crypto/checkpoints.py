@@ -144,6 +144,16 @@ def _verified(note: str, log_key: NoteKey, witnesses: tuple[NoteKey, ...]) -> Ch
     return Checkpoint(parts[0], size, root, note, tuple(sorted(cosigned.items())))
 
 
+def signed_as(note: str) -> tuple[str, bytes]:
+    """(name, key hash) that the first signature of a note claims, unproved; ("", b"") of what is no note. To say whose it is."""
+    try:
+        _, lines = _split_note(note)
+    except CryptoError:
+        return "", b""
+    name, key_hash, _ = lines[0]
+    return name, key_hash
+
+
 def proof_text(index: int, path: Sequence[bytes], note: str) -> str:
     """The tlog-proof@v1 text: inclusion of leaf `index` in the tree of the checkpoint `note`."""
     hashes = "".join(base64.b64encode(item).decode() + "\n" for item in path)

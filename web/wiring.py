@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import Engine, inspect, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import faults
+from trading.kernel import faults, log_own
+from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
@@ -24,15 +29,16 @@ BANK_FILE = "bank.db"
 
 
 def open_office(settings: Settings) -> Office:
-    """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read)."""
+    """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read, ``log.key_missing``)."""
     if faults.armed() and not is_rehearsal(settings.data):
         raise NotReady("faults.not_rehearsal", name=faults.VARIABLE)
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
     settings.data.mkdir(parents=True, exist_ok=True)
-    clock, keys = open_clock(settings), platform_keys(settings.data)
+    clock, engine = open_clock(settings), open_engine(settings.database)
+    keys = _keys_of(settings, engine)
     return Office(
-        engine=open_engine(settings.database),
+        engine=engine,
         clock=clock,
         blobs=open_blobs(settings),
         platform=settings.platform,
@@ -40,6 +46,38 @@ def open_office(settings: Settings) -> Office:
         zone=settings.zone,
         mirror=open_mirror(settings, clock, keys),
     )
+
+
+def open_signing_office(settings: Settings) -> Office:
+    """The office of a process that signs: its keys and its name are those the log began with. The tables are of this version.
+
+    Refuses: NotReady as ``open_office``, and ``log.foreign_name``, ``log.foreign_log_key``, ``log.foreign_signing_key``.
+    """
+    office = open_office(settings)
+    with office.view(CLOCK) as view:
+        log_own.check(view.session, office.platform, office.keys)
+    return office
+
+
+def _keys_of(settings: Settings, engine: Engine) -> PlatformKeys:
+    """The keys, made on first use and never again: a log that has begun has keys of its own, which a restored folder may lack.
+    Refuses: NotReady ``log.key_missing``, ``database.unreachable``."""
+    missing = [name for name in (SIGNING_KEY, LOG_KEY) if not (settings.data / name).exists()]
+    if missing and _has_begun(engine):
+        raise NotReady("log.key_missing", path=str(settings.data / missing[0]))
+    return platform_keys(settings.data)
+
+
+def _has_begun(engine: Engine) -> bool:
+    url = make_url(engine.url)
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
+        return False
+    try:
+        with engine.connect() as connection, Session(connection) as session:
+            tables = inspect(connection)
+            return tables.has_table("log_entry") and tables.has_table("log_tick") and log_own.begun(session)
+    except SQLAlchemyError as error:
+        raise NotReady("database.unreachable", reason=type(error).__name__) from error
 
 
 def open_blobs(settings: Settings) -> LocalBlobs:

@@ -59,8 +59,10 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     try:
         office = _office(settings)
     except Refusal as refusal:
+        if refusal.code == "log.key_missing":
+            return [*found, Found("log_key", "error", str(refusal), "put the key file back from its backup")]
         return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
-    for check in (_clock, _log, _blobs, _second, doctor_mirror.examine, _overdue):
+    for check in (_clock, _keys, _log, _blobs, _second, doctor_mirror.examine, _overdue):
         found += _tried(check, office)
     if lot_ref:
         from web.cli import doctor_deadline
@@ -230,6 +232,22 @@ def _clock(office: Any) -> list[Found]:
         if last is not None and view.now - last.at > LATE:
             found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
     return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
+
+
+def _keys(office: Any) -> list[Found]:
+    """Keys and name against what the log began with: others start nothing that signs."""
+    from trading.kernel import log_own
+    from trading.kernel.access import CLOCK
+
+    try:
+        with office.view(CLOCK) as view:
+            log_own.check(view.session, office.platform, office.keys)
+    except NotReady as refusal:
+        if refusal.code == "log.foreign_name":
+            return [Found("log_name", "error", str(refusal), "set BIDHALL_PLATFORM back to the name of the log")]
+        remedy = "put the log's own key file back, or let BIDHALL_DATA and BIDHALL_DATABASE name one installation"
+        return [Found("log_key", "error", str(refusal), remedy)]
+    return [Found("log_key", "ok", "keys and name are those the log began with")]
 
 
 def _log(office: Any) -> list[Found]:

@@ -21,7 +21,7 @@ def sync(settings: Settings, *, inside: bool) -> bytes:
     """Make the points on duty those of the settings; returns the platform's public key. Refuses: NotReady without a database."""
     from web import wiring
 
-    office = wiring.open_office(settings)
+    office = wiring.open_signing_office(settings)
     with office.work(CLOCK) as work:
         probes.keep_duties(work, wanted(settings, inside=inside))
     office.engine.dispose()

@@ -69,13 +69,15 @@ def tick(as_json: bool, lang: str | None) -> None:
 
 
 def open_ready_office() -> Any:
-    """The office of the settings, its database reachable and migrated. Refuses: NotReady."""
+    """The office of the settings, its database reachable and migrated, its keys the log's own. Refuses: NotReady."""
     from web import schema, wiring
     from web.settings import read_settings
 
-    office = wiring.open_office(read_settings())
-    schema.check_ready(office.engine)
-    return office
+    settings = read_settings()
+    engine = wiring.open_engine(settings.database)
+    schema.check_ready(engine)
+    engine.dispose()
+    return wiring.open_signing_office(settings)
 
 
 @click.group("calendar")

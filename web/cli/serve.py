@@ -70,7 +70,7 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
 
 
 def _prepare(settings: Settings, demo: bool) -> None:
-    """Tables of this version, a clock that is set. Refuses: NotReady."""
+    """Tables of this version, a clock that is set, the keys the log began with. Refuses: NotReady."""
     from web import schema, wiring
 
     engine = wiring.open_engine(settings.database)
@@ -80,7 +80,7 @@ def _prepare(settings: Settings, demo: bool) -> None:
             say(f"the tables were brought to this version; the database as it was is kept at {copy}")
     schema.check_ready(engine)
     engine.dispose()
-    wiring.open_clock(settings)
+    wiring.open_signing_office(settings).engine.dispose()
 
 
 def _watch(settings: Settings, host: str, port: int) -> Any:

@@ -323,7 +323,7 @@ def import_tickets(file: str | None, drop_key: str | None, lang: str | None) -> 
     from web.workers.watch import taking
 
     settings = read_settings()
-    office = wiring.open_office(settings)
+    office = wiring.open_signing_office(settings)
     wrong = taking.take_over(
         office, settings.data, Path(file) if file else None, unb64u(drop_key, 32) if drop_key else None
     )

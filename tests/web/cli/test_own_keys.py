@@ -1,0 +1,109 @@
+"""A log has keys and a name of its own from its first entry on: a process with others starts nothing and signs nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from crypto.keys import new_secret
+from tests.faults.ground import copied
+from tests.kit import stages
+from tests.kit.real_server import Died, House, Nest, hatchery, house_of
+from tests.kit.world import World
+from tests.web.bundles.test_commands import codes, command_line
+from web.wiring import LOG_KEY, SIGNING_KEY
+
+
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Nest]:
+    with hatchery() as found:
+        yield found
+
+
+@pytest.fixture
+def house(engine: Engine, tmp_path: Path) -> Iterator[House]:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("real servers run on files of their own")
+    world = World(engine, tmp_path / "office")
+    stages.bidding(world)
+    with copied(world, tmp_path / "data") as mine:
+        yield house_of(mine, tmp_path / "data")
+
+
+def rows(house: House) -> tuple[int, int]:
+    with closing(sqlite3.connect(house.folder / "bidhall.db")) as base:
+        ticks, entries = (
+            base.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("log_tick", "log_entry")
+        )
+    return ticks, entries
+
+
+@pytest.mark.parametrize(("name", "code"), [(LOG_KEY, "log.foreign_log_key"), (SIGNING_KEY, "log.foreign_signing_key")])
+@pytest.mark.promise("I1")
+def test_the_key_of_another_installation_starts_nothing(house: House, nest: Nest, name: str, code: str) -> None:
+    run = command_line(house.world, house.folder)
+    assert run("tick").code == 0 and codes(run("doctor", "--json")) == set()
+    before = rows(house)
+    own = (house.folder / name).read_text()
+    (house.folder / name).write_text(new_secret().hex())
+    house.advance(minutes=2)
+    server = nest.serve(house, wait=False)
+    with pytest.raises(Died):
+        server.ready()
+    assert f"[{code}]" in server.log.read_text()
+    ran = command_line_as_it_is(house)("tick")
+    assert ran.code == 3 and f"[{code}]" in ran.err and "BIDHALL_DATABASE" in ran.err
+    zh = command_line_as_it_is(house)("tick", "--lang", "zh")
+    assert f"[{code}]" in zh.err and "没有启动" in zh.err
+    told = command_line_as_it_is(house)("doctor", "--json")
+    assert told.code == 3 and "log_key" in codes(told)
+    assert rows(house) == before
+    (house.folder / name).write_text(own)
+    nest.serve(house).kill()  # with its own key it starts as ever
+
+
+@pytest.mark.promise("I1")
+def test_a_restored_folder_without_its_keys_makes_no_new_ones(house: House, nest: Nest) -> None:
+    kept = house.folder.parent / "kept"
+    shutil.move(house.folder / LOG_KEY, kept)
+    run = command_line_as_it_is(house)
+    ran, told = run("tick"), run("doctor", "--json")
+    assert ran.code == 3 and "[log.key_missing]" in ran.err and "log_key" in codes(told)
+    server = nest.serve(house, wait=False)
+    with pytest.raises(Died):
+        server.ready()
+    assert "[log.key_missing]" in server.log.read_text() and not (house.folder / LOG_KEY).exists()
+    shutil.move(kept, house.folder / LOG_KEY)
+    assert run("tick").code == 0
+
+
+def test_another_name_than_the_logs_starts_nothing(house: House) -> None:
+    run = command_line_as_it_is(house, platform="other.example")
+    ran, told = run("tick"), run("doctor", "--json")
+    assert ran.code == 3 and "[log.foreign_name]" in ran.err and house.world.office.platform in ran.err
+    assert "log_name" in codes(told)
+
+
+def command_line_as_it_is(house: House, *, platform: str = "", **settings: str):  # type: ignore[no-untyped-def]
+    """`bidhall` over the folder as it lies there: no key file is written first."""
+    from click.testing import CliRunner
+
+    from tests.kit.commands import Ran
+    from web.cli.main import main
+
+    def run(*arguments: str) -> Ran:
+        env = house.environment() | {"BIDHALL_TEST_FAULT": None} | settings
+        if platform:
+            env["BIDHALL_PLATFORM"] = platform
+        found = CliRunner().invoke(main, list(arguments), env=env)
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        return Ran(found.exit_code, found.stdout, found.stderr)
+
+    return run

@@ -1,0 +1,65 @@
+"""Whose log this is: the keys and the name that its first entry and its first checkpoint were signed under.
+
+A platform that starts with other ones would sign a second history into the log of the first: every start of a process that signs asks
+here before it signs anything (web/wiring.py). What is altered rather than signed by somebody else is the audit's to name, not ours.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crypto import checkpoints, ticks
+from crypto.errors import CryptoError
+from trading.kernel import log
+from trading.kernel.audit import LogEntry, PlatformKeys, platform_kid
+from trading.kernel.errors import NotReady
+from trading.kernel.log_ticks import LogTick
+
+
+def begun(session: Session) -> bool:
+    """Whether the log has an entry or a tick, and so keys of its own."""
+    return session.scalar(select(LogEntry.id).limit(1)) is not None or log.last_tick(session) is not None
+
+
+def check(session: Session, platform: str, keys: PlatformKeys) -> None:
+    """Hold keys and name against what the log began with.
+
+    Refuses: NotReady ``log.foreign_name``, ``log.foreign_log_key``, ``log.foreign_signing_key``.
+    """
+    first = session.scalar(select(LogTick.checkpoint).order_by(LogTick.tick).limit(1))
+    if first is not None:
+        _check_checkpoint(first, log.log_key(platform, keys), platform)
+    entry = session.scalar(select(LogEntry.envelope).order_by(LogEntry.id).limit(1))
+    if entry is not None:
+        _check_entry(entry, keys)
+
+
+def _check_checkpoint(note: str, key: checkpoints.NoteKey, platform: str) -> None:
+    try:
+        checkpoints.verify_checkpoint(note, key)
+    except CryptoError:
+        name, signer = checkpoints.signed_as(note)
+        if name and name != key.name:
+            raise NotReady("log.foreign_name", stored=name.removesuffix("/log"), platform=platform) from None
+        if signer and signer != key.key_hash:
+            raise NotReady("log.foreign_log_key", key=key.key_hash.hex(), wanted=signer.hex()) from None
+
+
+def _check_entry(text: str, keys: PlatformKeys) -> None:
+    try:
+        ticks.open_entry(json.loads(text), (keys.public,))
+    except (CryptoError, ValueError):
+        wanted, own = _signer(text), platform_kid(keys)
+        if wanted and wanted != own:
+            raise NotReady("log.foreign_signing_key", key=own, wanted=wanted) from None
+
+
+def _signer(text: str) -> str:
+    """The key id an entry says it was signed with; "" where nothing can be read of it."""
+    try:
+        return str(json.loads(text)["signatures"][0]["keyid"])
+    except (ValueError, LookupError, TypeError):
+        return ""
