@@ -107,7 +107,16 @@ def turn(office: Office) -> list[str]:
 
 
 def seal_tick(office: Office) -> list[str] | None:
-    """Seal the tick that is due; the deadline entries of lots it closes are written into it. The lots closed, or None without a tick."""
+    """Seal the tick that is due; the deadline entries of lots it closes are written into it. The lots closed, or None without a tick.
+
+    What remembers the log is asked before, and gets the checkpoint after. Refuses: NotReady as ``memory.Memory.check``."""
+    if office.memory is None:
+        return _seal_tick(office)
+    with office.memory.turn() as ours:
+        return _seal_tick(office) if ours else None
+
+
+def _seal_tick(office: Office) -> list[str] | None:
     try:
         with office.work(CLOCK) as work:
             if work.session.get_bind().dialect.name == "postgresql":
@@ -115,14 +124,18 @@ def seal_tick(office: Office) -> list[str] | None:
             at = log.due_tick(work.session, work.now)
             if at is None:
                 return None
+            if office.memory is not None:
+                office.memory.check(work.session)
             floods.gather(work, at)
             lots = closing.to_close(work.session, at)
             for lot in lots:
                 for part in officers.bid_envelopes(lot):
                     closing.close_intake(work, lot, at, part)
-            log.seal(work, at)
+            tick = log.seal(work, at)
     except IntegrityError:
         return None  # another machine sealed it
+    if office.memory is not None:
+        office.memory.keep(tick.checkpoint, at)
     return [lot.ref for lot in lots]
 
 

@@ -81,6 +81,12 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("DROP_URL", "", "Where bidders reach the digest drop."),
     ("MIRROR_URL", "", "The supervisory body's mirror of sealed bids (docs/operate/mirror.md). Empty: there is none."),
     ("MIRROR_KEY", "", "The mirror's public key, as `bidhall mirror key` says it; its answers are held to it."),
+    (
+        "MEMORY",
+        "",
+        "Files on other disks, `/mnt/a/bidhall.memory, /mnt/b/bidhall.memory`, that hold the log's last signed checkpoint, written "
+        "after each tick ([what for](../operate/memory.md)). Empty: an old copy of the data is not noticed.",
+    ),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

@@ -43,6 +43,7 @@ NAMES = (
     "DROP_URL",
     "MIRROR_URL",
     "MIRROR_KEY",
+    "MEMORY",
 )
 _OF_TESTS = tuple(
     PREFIX + name
@@ -67,7 +68,8 @@ class Settings:
     us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out;
     ``arrival_header`` the header in which the nearest proxy says when a request had arrived; ``probes`` the outside points and their keys;
     ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop; ``mirror_url`` and ``mirror_key`` the
-    supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too."""
+    supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too;
+    ``memory`` the files on other disks that hold the log's last checkpoint."""
 
     data: Path
     database: str
@@ -93,6 +95,7 @@ class Settings:
     drop_url: str = ""
     mirror_url: str = ""
     mirror_key: str = ""
+    memory: tuple[str, ...] = ()
 
     @property
     def secure(self) -> bool:
@@ -167,6 +170,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         drop_url=_address("DROP_URL", values),
         mirror_url=_address("MIRROR_URL", values),
         mirror_key=_mirror_key(values),
+        memory=_memory(values.get("MEMORY", ""), data),
     )
 
 
@@ -191,6 +195,17 @@ def _mirror_key(values: Mapping[str, str]) -> str:
         expected = "with BIDHALL_MIRROR_URL, and as bidhall mirror key says it"
         raise NotReady("settings.value", name=PREFIX + "MIRROR_KEY", value=key, expected=expected)
     return key
+
+
+def _memory(text: str, data: Path) -> tuple[str, ...]:
+    """``/mnt/a/log.json, /mnt/b/log.json``: what lies in the data folder would be brought back with it. Refuses: NotReady
+    ``settings.value``."""
+    found = dict.fromkeys(filter(None, (one.strip() for one in text.split(","))))
+    for path in found:
+        if not os.path.isabs(path) or Path(path).is_dir() or Path(path).resolve().is_relative_to(data.resolve()):
+            expected = "files outside the data folder, each by its whole path: /mnt/other/bidhall.memory"
+            raise NotReady("settings.value", name=PREFIX + "MEMORY", value=path, expected=expected)
+    return tuple(found)
 
 
 def _address(name: str, values: Mapping[str, str]) -> str:

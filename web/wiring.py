@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, make_url
@@ -10,17 +11,19 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import faults, log_own
+from trading.kernel import faults, log, log_own
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
 from trading.kernel.db import open_engine
-from trading.kernel.errors import NotReady
+from trading.kernel.errors import NotReady, Refusal
+from trading.kernel.memory import Memory
 from trading.kernel.work import Office
 from web.clamd import Clamd, parse_address
 from web.settings import Settings, secret_of
 from web.workers.mirror.line import Line
+from web.workers.watch import beacon
 
 REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
@@ -45,17 +48,31 @@ def open_office(settings: Settings) -> Office:
         keys=keys,
         zone=settings.zone,
         mirror=open_mirror(settings, clock, keys),
+        memory=open_memory(settings, keys),
     )
 
 
 def open_signing_office(settings: Settings) -> Office:
-    """The office of a process that signs: its keys and its name are those the log began with. The tables are of this version.
+    """The office of a process that signs: its keys and its name are those the log began with, and it has looked whether the log
+    goes on from what is remembered; its ``trouble`` says so if not. The tables are of this version.
 
     Refuses: NotReady as ``open_office``, and ``log.foreign_name``, ``log.foreign_log_key``, ``log.foreign_signing_key``.
     """
     office = open_office(settings)
     with office.view(CLOCK) as view:
         log_own.check(view.session, office.platform, office.keys)
+        if office.memory is not None:
+            office.memory.look(view.session)
+    return office
+
+
+def open_worker_office(settings: Settings, trouble: Refusal | None) -> Office:
+    """The office of one worker of a server that has looked at its start: it stands still with it, or for what its files say now."""
+    office = open_office(settings)
+    if office.memory is not None:
+        office.memory.trouble = trouble
+        with office.view(CLOCK) as view:
+            office.memory.look(view.session, afar=False)
     return office
 
 
@@ -90,6 +107,15 @@ def open_mirror(settings: Settings, clock: Clock, keys: PlatformKeys) -> Line | 
     if not settings.mirror_url:
         return None
     return Line(settings.mirror_url, unb64u(settings.mirror_key, 32), settings.platform, keys.signing, clock)
+
+
+def open_memory(settings: Settings, keys: PlatformKeys) -> Memory | None:
+    """What remembers the log outside the data folder: files on other disks, and the time beacon by its public address."""
+    if not settings.memory and not settings.beacon_url:
+        return None
+    key = log.log_key(settings.platform, keys)
+    afar = {settings.beacon_url: partial(beacon.ask, settings.beacon_url, str(key))} if settings.beacon_url else {}
+    return Memory(settings.platform, key, [Path(path) for path in settings.memory], afar)
 
 
 def open_clock(settings: Settings) -> Clock:

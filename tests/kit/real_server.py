@@ -85,11 +85,12 @@ class Died(Exception):
 
 @dataclass
 class House:
-    """A world whose folder servers run on. ``at`` moves the world's clock and the servers' together."""
+    """A world whose folder servers run on. ``at`` moves the world's clock and the servers' together; ``settings`` they have beside."""
 
     world: World
     folder: Path
     clock_file: Path
+    settings: dict[str, str] = field(default_factory=dict)
     _app: Any = None
 
     def at(self, moment: datetime) -> None:
@@ -111,6 +112,7 @@ class House:
             "BIDHALL_LANG": "en",
             "BIDHALL_TEST_CLOCK": str(self.clock_file),
             "BIDHALL_TEST_FAULT": fault,
+            **self.settings,
         }
 
     def person(self, server: Server, username: str, role: Role | None = None) -> Guest:

@@ -238,7 +238,8 @@ def not_settled(
     """The signed no to what arrived in time and was not settled by its tick: ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
 
     ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come.
-    What came too late anyway stays ``LATE``. Refuses: NotAllowed, NotFound.
+    What came too late anyway stays ``LATE``; a platform that stands still cannot know whether the deadline had been
+    moved. Refuses: NotAllowed, NotFound.
     """
     work.require(Act.BID_UPLOAD)
     work.lock(lot)
@@ -247,7 +248,7 @@ def not_settled(
         raise NotFound("upload.unknown")
     if upload is None:
         participants.own(work, lot)
-    late = lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
+    late = work.office.trouble is None and lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
     return _refuse(
         work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at
     )

@@ -27,7 +27,7 @@ from crypto.signatures import Envelope, document_hash, payload_of
 from trading.kernel.access import Actor
 from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.db import Base, Moment, append_only
-from trading.kernel.errors import NotFound, NotReady
+from trading.kernel.errors import NotFound, NotReady, Refusal
 from trading.kernel.log_ticks import LAST_SEALED
 
 
@@ -133,6 +133,9 @@ class Platform(Protocol):
     @property
     def keys(self) -> PlatformKeys: ...
 
+    @property
+    def trouble(self) -> Refusal | None: ...
+
 
 class Unit(Protocol):
     """What writing entries asks of a unit of work (kernel/work.py, which stands above this file)."""
@@ -167,7 +170,11 @@ def sign_entry(
     slot: bool = True,
 ) -> SignedEntry:
     """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second. With ``slot`` it waits for
-    its place in the next tick."""
+    its place in the next tick.
+
+    A process that stands still signs one thing only, that it is our fault. Refuses: NotReady ``log.stands_still``."""
+    if work.office.trouble is not None and (event, reason) != ("bid-refused", "UNAVAILABLE"):
+        raise NotReady("log.stands_still")
     moment = floor_second(at or work.now)
     payload = ticks.make_entry(
         at=write_moment(moment),

@@ -23,7 +23,7 @@ from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock
 from trading.kernel.commit_queue import turns_of
 from trading.kernel.db import Base, Moment
-from trading.kernel.errors import AlreadyDone, NotReady
+from trading.kernel.errors import AlreadyDone, NotReady, Refusal
 from trading.kernel.faults import fault
 from trading.kernel.spool import Spool
 
@@ -53,7 +53,8 @@ class Office:
     """Everything a unit of work needs, wired once per process (web/wiring.py).
 
     ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys; ``mirror`` is the line
-    to the supervisory body's mirror (``trading.bidding.copies.Line``), None where there is none.
+    to the supervisory body's mirror (``trading.bidding.copies.Line``), None where there is none; ``memory`` what remembers the log outside
+    the data folder (``trading.kernel.memory.Memory``).
     """
 
     engine: Engine
@@ -63,6 +64,12 @@ class Office:
     keys: audit.PlatformKeys
     zone: str = "Asia/Shanghai"
     mirror: Any = None
+    memory: Any = None
+
+    @property
+    def trouble(self) -> Refusal | None:
+        """Why this process signs nothing but that the fault is ours; None while all is well. Found before, never looked for here."""
+        return None if self.memory is None else self.memory.trouble
 
     @cached_property
     def spool(self) -> Spool:

@@ -61,7 +61,7 @@ def export_bundle(ref: str, profile: str, out: str, force: bool, as_json: bool, 
     from trading.kernel.access import Actor, Role
     from web.papers import bundles
 
-    office = open_ready_office()
+    office = open_ready_office(signs=False)
     with writing(out, force=force) as target:
         index = bundles.export(office, Actor(Role.AUDIT_ADMIN, name="command line"), ref, profile, target)
     if as_json and out != "-":
@@ -84,7 +84,7 @@ def export_notices(ref: str | None, out: str, force: bool, lang: str | None) -> 
     from trading.tendering.notices import Notice, document_of
     from trading.tendering.tenders import Lot
 
-    office = open_ready_office()
+    office = open_ready_office(signs=False)
     count = 0
     with office.view(PUBLIC) as view, writing(out, force=force) as target:
         query = select(Notice, Lot).join(Lot, Lot.id == Notice.lot_id).order_by(Notice.published_at, Notice.id)
@@ -110,7 +110,7 @@ def export_ocds(ref: str | None, records: bool, out: str, force: bool, lang: str
     """Published lots in the Open Contracting Data Standard, 1.1."""
     from trading.disclosure import ocds_cards
 
-    office = open_ready_office()
+    office = open_ready_office(signs=False)
     document, count = ocds_cards.package(office, ref, records=records)
     with writing(out, force=force) as target:
         target.write(document.encode())
@@ -128,7 +128,7 @@ def export_audit(out: str, lang: str | None) -> None:
     from trading.disclosure import tiles
     from trading.kernel.access import PUBLIC
 
-    office = open_ready_office()
+    office = open_ready_office(signs=False)
     with office.view(PUBLIC) as view:
         size = tiles.write(view, Path(out))
     say(f"{out}: {size} ticks")
@@ -309,7 +309,7 @@ def audit_verify(as_json: bool, lang: str | None) -> None:
     from trading.disclosure import audit as whole
     from trading.kernel.access import Actor, Role
 
-    office = open_ready_office()
+    office = open_ready_office(signs=False)
     with office.view(Actor(Role.AUDIT_ADMIN, name="command line")) as view:
         found = whole.verify(view)
     if as_json:

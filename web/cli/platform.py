@@ -68,8 +68,9 @@ def tick(as_json: bool, lang: str | None) -> None:
             click.echo(line)
 
 
-def open_ready_office() -> Any:
-    """The office of the settings, its database reachable and migrated, its keys the log's own. Refuses: NotReady."""
+def open_ready_office(*, signs: bool = True) -> Any:
+    """The office of the settings, its database reachable and migrated, its keys the log's own. ``signs`` False: it is only read, which goes
+    on where the platform stands still. Refuses: NotReady."""
     from web import schema, wiring
     from web.settings import read_settings
 
@@ -77,7 +78,10 @@ def open_ready_office() -> Any:
     engine = wiring.open_engine(settings.database)
     schema.check_ready(engine)
     engine.dispose()
-    return wiring.open_signing_office(settings)
+    office = wiring.open_signing_office(settings)
+    if signs and office.trouble is not None:
+        raise office.trouble
+    return office
 
 
 @click.group("calendar")

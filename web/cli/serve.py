@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from trading.kernel.errors import NotReady
-from web.cli.common import guarded, lang_option, say
+from trading.kernel.errors import NotReady, Refusal
+from web.cli.common import guarded, lang_option, say, told
 from web.settings import Settings, read_settings
 
 LINES = 4096
@@ -43,7 +43,7 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
     with _listening(host, port) as at:
         if demo:
             settings = _demo_town(settings, at, host, port)
-        _prepare(settings, demo)
+        trouble = _prepare(settings, demo)
         if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
             say(
                 "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
@@ -61,6 +61,7 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
                 port=port,
                 workers=workers,
                 at=at,
+                trouble=trouble,
                 on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"),
             )
         finally:
@@ -69,8 +70,9 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
                 keeper.wait(15)
 
 
-def _prepare(settings: Settings, demo: bool) -> None:
-    """Tables of this version, a clock that is set, the keys the log began with. Refuses: NotReady."""
+def _prepare(settings: Settings, demo: bool) -> Refusal | None:
+    """Tables of this version, a clock that is set, the keys the log began with. Why the platform will stand still, if it will: that is no
+    reason not to let people read. Refuses: NotReady."""
     from web import schema, wiring
 
     engine = wiring.open_engine(settings.database)
@@ -80,7 +82,11 @@ def _prepare(settings: Settings, demo: bool) -> None:
             say(f"the tables were brought to this version; the database as it was is kept at {copy}")
     schema.check_ready(engine)
     engine.dispose()
-    wiring.open_signing_office(settings).engine.dispose()
+    office = wiring.open_signing_office(settings)
+    office.engine.dispose()
+    if office.trouble is not None:
+        say(told(office.trouble))
+    return office.trouble
 
 
 def _watch(settings: Settings, host: str, port: int) -> Any:
@@ -131,7 +137,7 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
     if filling.facts(settings.data):
-        told = filling.fill(settings, say)
+        lines = filling.fill(settings, say)
     else:
         say(f"the demo town is being filled; http://{host}:{port} says how far that is")
         with waiting.answering(at) as tell:
@@ -140,8 +146,8 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
                 say(line)
                 tell(line)
 
-            told = filling.fill(settings, both)
-    for line in told:
+            lines = filling.fill(settings, both)
+    for line in lines:
         say(line)
     return replace(settings, hotline=settings.hotline or HOTLINE)
 
@@ -169,10 +175,11 @@ def run(
     workers: int,
     threads: int = 64,
     at: socket.socket | None = None,
+    trouble: Refusal | None = None,
     on_ready: Any = None,
 ) -> None:
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless). ``at``: what
-    listens at the address already."""
+    listens at the address already. ``trouble``: why the platform stands still."""
     from gunicorn.app.base import BaseApplication
 
     from web.app import find_desks
@@ -206,15 +213,17 @@ def run(
                 self.cfg.set(key, value)
 
         def load(self) -> Any:
+            from web import wiring
             from web.app import create_app
 
-            return create_app(settings)
+            return create_app(settings, wiring.open_worker_office(settings, trouble))
 
     def _start_clock(worker: Any) -> None:
         from web import wiring
         from web.workers import scheduler
 
-        office = wiring.open_office(settings)
+        pages = worker.wsgi.extensions["bidhall"].office
+        office = replace(wiring.open_office(settings), memory=pages.memory)  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         worker.bidhall_clock = scheduler.start(office, bank, settings.mail, scanner, settings.data)
         settle()

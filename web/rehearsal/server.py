@@ -218,4 +218,5 @@ def settings_of(folder: Path, *, platform: str = "bidhall.rehearsal") -> Setting
 def settings_from(told: str) -> Settings:
     """Settings as one process of a rehearsal hands them to another."""
     asked = json.loads(told)
-    return Settings(**{**asked, "data": Path(asked["data"]), "probes": tuple(tuple(one) for one in asked["probes"])})
+    lists = {"probes": tuple(tuple(one) for one in asked["probes"]), "memory": tuple(asked["memory"])}
+    return Settings(**{**asked, "data": Path(asked["data"]), **lists})

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
@@ -73,22 +75,32 @@ def start(
     scheduler = BackgroundScheduler(
         timezone=office.zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
+
+    def each(job: Callable[..., object], args: list[Any], name: str, **pace: int) -> None:
+        scheduler.add_job(_awake, "interval", args=[office, job, *args], id=name, **pace)
+
+    each(_turn, [office, bank], "turn", seconds=EVERY_SECONDS)
     if bank is not None:
-        scheduler.add_job(_credit, "interval", seconds=CREDIT_SECONDS, args=[office, bank, {}], id="credit")
-    scheduler.add_job(_deliver, "interval", seconds=OUTBOX_SECONDS, args=[office, mail], id="outbox")
-    scheduler.add_job(scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
-    scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
-    scheduler.add_job(_look_after, "interval", seconds=LOOK_SECONDS, args=[office], id="stored")
-    scheduler.add_job(_erase, "interval", minutes=1, args=[office], id="eraser")
+        each(_credit, [office, bank, {}], "credit", seconds=CREDIT_SECONDS)
+    each(_deliver, [office, mail], "outbox", seconds=OUTBOX_SECONDS)
+    each(scan, [office, scanner], "scanner", seconds=SCAN_SECONDS)
+    each(_sweep, [office], "sweeper", hours=1)
+    each(_look_after, [office], "stored", seconds=LOOK_SECONDS)
+    each(_erase, [office], "eraser", minutes=1)
     if office.mirror is not None:
-        scheduler.add_job(_copy, "interval", seconds=COPY_SECONDS, args=[office], id="copies")
+        each(_copy, [office], "copies", seconds=COPY_SECONDS)
         if data is not None:
-            scheduler.add_job(mirror_state.ping, "interval", seconds=PING_SECONDS, args=[office, data], id="mirror")
+            each(mirror_state.ping, [office, data], "mirror", seconds=PING_SECONDS)
     if data is not None:
-        scheduler.add_job(_take_over, "interval", minutes=1, args=[office, data], id="drop")
+        each(_take_over, [office, data], "drop", minutes=1)
     scheduler.start()
     return scheduler
+
+
+def _awake(office: Office, job: Callable[..., object], *args: Any) -> None:
+    """A platform that stands still does nothing by itself either: no step, no money, no mail, no erasing."""
+    if office.trouble is None:
+        job(*args)
 
 
 def scan(office: Office, scanner: Scanner | None) -> None:
@@ -150,7 +162,7 @@ def _turn(office: Office, bank: Bank | None) -> None:
             if step != "tick":
                 logger.info("taken: %s", step)
     except (DBAPIError, Refusal) as error:  # tried again in a second; what is due stays due
-        logger.error("turn failed: %s", type(error).__name__)
+        logger.error("turn failed: %s", error if office.trouble else type(error).__name__)
 
 
 def _credit(office: Office, bank: Bank, seen: dict[str, str]) -> None:

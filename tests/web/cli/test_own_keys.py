@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -102,6 +103,7 @@ def command_line_as_it_is(house: House, *, platform: str = "", **settings: str):
         if platform:
             env["BIDHALL_PLATFORM"] = platform
         found = CliRunner().invoke(main, list(arguments), env=env)
+        gc.collect()  # an engine left open here would lose its locks to whoever copies the file
         if found.exception is not None and not isinstance(found.exception, SystemExit):
             raise found.exception
         return Ran(found.exit_code, found.stdout, found.stderr)

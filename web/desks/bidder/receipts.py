@@ -73,8 +73,8 @@ def submit(ref: str) -> Any:
 
 
 def not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tuple[Outcome, dict[str, Any]]:
-    """What came in time and waited too long with us is told so, by a signed proof that it is our fault."""
-    if refusal.code != "log.too_slow":
+    """What came in time and waited too long with us, or came while we stand still, is told so, by a signed proof that it is our fault."""
+    if refusal.code not in ("log.too_slow", "log.stands_still"):
         raise refusal
     with work(together=True) as unit:
         outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)

@@ -10,9 +10,12 @@ import json
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from crypto import merkle
 from crypto.canonical import b64u, unb64u
 from crypto.checkpoints import Checkpoint, parse_vkey, verify_checkpoint
 from crypto.errors import CryptoError
@@ -28,6 +31,8 @@ from web.workers.watch.process import Handler, folder_of, key_of, listening, wri
 KIND = "beacon"
 FILE = "beacon.json"
 LOOK_SECONDS = 1
+ASK_SECONDS = 5
+MOST = 100_000
 
 
 def make(office: Office, secret: bytes) -> dict[str, Any] | None:
@@ -50,6 +55,20 @@ def check(value: Any, log_key: str) -> tuple[Checkpoint, str]:
     return verify_checkpoint(document["checkpoint"], parse_vkey(log_key)), str(document["seen_at"])
 
 
+def ask(address: str, log_key: str) -> tuple[str, str] | None:
+    """(signed note, moment) of a beacon at its public address; None before its first checkpoint.
+    Raises: OSError, CryptoError, ValueError."""
+    try:
+        with urlopen(address, timeout=ASK_SECONDS) as response:
+            text = response.read(MOST)
+    except HTTPError as error:
+        if error.code == 503:
+            return None
+        raise
+    checkpoint, seen = check(json.loads(text), log_key)
+    return checkpoint.note, seen
+
+
 class Beacon:
     """Publishes on ``/`` (signed JSON) and ``/checkpoint`` (the bare note); keeps the last one in a file over restarts."""
 
@@ -59,18 +78,34 @@ class Beacon:
         self.note = ""
 
     def turn(self) -> bool:
-        """Look once; True if there is a new checkpoint. A database that is away leaves the last one standing."""
+        """Look once; True if there is a new checkpoint. A database that is away leaves the last one standing, and so
+        does one whose log does not continue it: an older copy, or another history."""
         try:
             made = make(self.office, self.secret)
+            if made is None:
+                return False
+            note = note_of(made)
+            if note == self.note or not self._continues(note):
+                return False
         except (SQLAlchemyError, Refusal, OSError):
-            return False
-        if made is None:
-            return False
-        note = note_of(made)
-        if note == self.note:
             return False
         self.text, self.note = json.dumps(made, separators=(",", ":")).encode() + b"\n", note
         write_whole(self.path, self.text)
+        return True
+
+    def _continues(self, note: str) -> bool:
+        """Whether a newer checkpoint of our database extends the one that was published last."""
+        before = self.note or (note_of(json.loads(self.text)) if self.text else "")
+        if not before or note == before:
+            return True
+        key = log.log_key(self.office.platform, self.office.keys)
+        try:
+            old, new = verify_checkpoint(before, key), verify_checkpoint(note, key)
+            with self.office.view(CLOCK) as view:
+                proof = log.consistency_proof(view.session, old.size, new.size) if old.size <= new.size else []
+            merkle.verify_consistency(old.size, new.size, proof, old.root, new.root)
+        except CryptoError:
+            return False
         return True
 
     def run(self, host: str, port: int, stop: threading.Event, on_ready: Any = None) -> None:
