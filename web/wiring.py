@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import faults, log, log_own
+from trading.kernel import faults, lease, log, log_own
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady, Refusal
+from trading.kernel.lease import Holder
 from trading.kernel.memory import Memory
 from trading.kernel.work import Office
 from web.clamd import Clamd, parse_address
@@ -48,7 +50,7 @@ def open_office(settings: Settings) -> Office:
         keys=keys,
         zone=settings.zone,
         mirror=open_mirror(settings, clock, keys),
-        memory=open_memory(settings, keys),
+        memory=open_memory(settings, keys, engine),
     )
 
 
@@ -66,11 +68,15 @@ def open_signing_office(settings: Settings) -> Office:
     return office
 
 
-def open_worker_office(settings: Settings, trouble: Refusal | None) -> Office:
-    """The office of one worker of a server that has looked at its start: it stands still with it, or for what its files say now."""
+def open_worker_office(settings: Settings, trouble: Refusal | None, server: Holder | None = None) -> Office:
+    """The office of one worker of a server that has looked at its start: it stands still with it, or for what its files say now; the
+    server's lease is renewed by its workers."""
     office = open_office(settings)
     if office.memory is not None:
         office.memory.trouble = trouble
+        if server is not None:
+            office.memory.serves = True
+            office.memory.holder = lambda: replace(server, database=lease.database_of(office.engine))
         with office.view(CLOCK) as view:
             office.memory.look(view.session, afar=False)
     return office
@@ -109,13 +115,15 @@ def open_mirror(settings: Settings, clock: Clock, keys: PlatformKeys) -> Line | 
     return Line(settings.mirror_url, unb64u(settings.mirror_key, 32), settings.platform, keys.signing, clock)
 
 
-def open_memory(settings: Settings, keys: PlatformKeys) -> Memory | None:
+def open_memory(settings: Settings, keys: PlatformKeys, engine: Engine) -> Memory | None:
     """What remembers the log outside the data folder: files on other disks, and the time beacon by its public address."""
     if not settings.memory and not settings.beacon_url:
         return None
     key = log.log_key(settings.platform, keys)
     afar = {settings.beacon_url: partial(beacon.ask, settings.beacon_url, str(key))} if settings.beacon_url else {}
-    return Memory(settings.platform, key, [Path(path) for path in settings.memory], afar)
+    return Memory(
+        settings.platform, key, [Path(path) for path in settings.memory], afar, partial(lease.of_process, engine)
+    )
 
 
 def open_clock(settings: Settings) -> Clock:

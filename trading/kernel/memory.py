@@ -6,6 +6,8 @@ process that signs asks there first: at its start, and before each tick it seals
 consistency proof, RFC 9162 §2.1.4, not the size alone). If it does not, the process *stands still*: pages are read, nothing is signed but
 the proof to a bidder that the fault is ours (``audit.sign_entry``).
 
+A memory also names who signs against it (kernel/lease.py), so that of two copies started at once the second refuses.
+
 Between two ticks nothing is written down here: what was signed since the last one, a minute at most, is not covered.
 """
 
@@ -16,10 +18,11 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from trading.kernel import log
 from trading.kernel.blobs import sync_folder
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import NotFound, NotReady, Refusal
+from trading.kernel.lease import Holder, of_json
 
 logger = logging.getLogger("bidhall.memory")
 
@@ -54,21 +58,29 @@ Afar = Callable[[], tuple[str, str] | None]
 
 
 class Memory:
-    """``files`` on other disks; ``afar``: others that hold checkpoints, by their address. ``trouble``: why this process stands still, asked
-    with every entry that is signed, so it is a word in memory and nothing more."""
+    """``files`` on other disks; ``afar``: others that hold checkpoints, by their address. ``holder`` says who we are; a server ``serves``,
+    and so holds a lease, while a command only heeds it. ``trouble``: why this process stands still, asked
+    with every entry that is signed, so it is a word in memory and nothing more. ``mine``: the lease this process took."""
 
     def __init__(
-        self, platform: str, key: NoteKey, files: Sequence[Path], afar: Mapping[str, Afar] | None = None
+        self,
+        platform: str,
+        key: NoteKey,
+        files: Sequence[Path],
+        afar: Mapping[str, Afar] | None = None,
+        holder: Callable[[], Holder] | None = None,
     ) -> None:
         self.platform, self.key = platform, key
         self.files, self.afar = tuple(sorted(files)), dict(afar or {})
+        self.holder, self.serves = holder, False
+        self.mine: Holder | None = None
         self.trouble: Refusal | None = None
 
     # --- asking -----------------------------------------------------------------------------------------------------------
 
     def look(self, session: Session, *, afar: bool = True) -> Refusal | None:
         """Asked once, at the start: the trouble of this process, which stays until it ends. ``afar``: those over a line too."""
-        self.trouble = self.trouble or self._compared(session, self.seen(afar=afar))
+        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=afar))
         if self.trouble is None and self.files and log.last_tick(session) is not None:
             readable = [one for one in self.seen(afar=False).values() if isinstance(one, Remembered)]
             if not readable:
@@ -146,9 +158,9 @@ class Memory:
             yield all(_lock(path, held) for path in self.files)
 
     def check(self, session: Session) -> None:
-        """Before a tick is sealed. Refuses: NotReady ``memory.behind``, ``memory.forked``, ``memory.foreign``; from then on this process
-        stands still."""
-        self.trouble = self.trouble or self._compared(session, self.seen(afar=False))
+        """Before a tick is sealed. Refuses: NotReady ``memory.behind``, ``memory.forked``, ``memory.foreign``, ``memory.taken``; from
+        then on this process stands still."""
+        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=False))
         if self.trouble is not None:
             raise self.trouble
 
@@ -157,14 +169,90 @@ class Memory:
         `doctor`; the tick stands."""
         for path in self.files:
             try:
-                self.write(path, note, write_moment(floor_second(at)))
+                self.write(path, note, write_moment(floor_second(at)), self._lease_of(path))
             except OSError as error:
                 logger.error("the memory %s was not written: %s", path, error.strerror or type(error).__name__)
 
-    def write(self, path: Path, note: str, at: str) -> None:
+    def write(self, path: Path, note: str, at: str, held: Holder | None = None) -> None:
         """Whole or not at all. Raises: OSError."""
-        value = {"v": 1, "platform": self.platform, "checkpoint": note, "at": at}
+        lease_of = held.to_json() if held is not None else None
+        value = {"v": 1, "platform": self.platform, "checkpoint": note, "at": at, "lease": lease_of}
         write_whole(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+
+    # --- who signs ----------------------------------------------------------------------------------------------------
+
+    def _taken(self) -> Refusal | None:
+        """The lease of another database that stands on one of the files. Refuses: ``memory.taken``."""
+        if self.holder is None:
+            return None
+        us = self.holder()
+        for path in self.files:
+            one = _lease(path)
+            if one is not None and one.stands() and one.database != us.database and not one.is_same_process(us):
+                until = write_moment(datetime.fromtimestamp(one.until, UTC))
+                return NotReady("memory.taken", where=str(path), host=one.host, pid=str(one.pid), until=until)
+        return None
+
+    def _lease_of(self, path: Path) -> Holder | None:
+        """What to write beside a tick: the lease that stands, renewed, whoever of this database has it; else our own."""
+        if self.holder is None:
+            return None
+        us, one = self.holder(), _lease(path)
+        if one is not None and one.stands() and one.database == us.database and not one.is_same_process(us):
+            return one.renewed()
+        return us.renewed() if self.serves else None
+
+    def take(self, session: Session) -> None:
+        """A server that will sign says so in every file. Refuses: NotReady ``memory.taken`` where another copy does."""
+        last = log.last_tick(session)
+        note, at = (last.checkpoint, write_moment(floor_second(last.at))) if last is not None else ("", "")
+        with self._patiently():
+            self.trouble = self._taken()
+            if self.trouble is not None:
+                raise self.trouble
+            self.serves, self.mine = True, self.holder() if self.holder else None
+            self._rewrite(note, at, self._lease_of)
+
+    def release(self) -> None:
+        """A server that stops clean says so: another may sign at once. Only its own lease is taken out."""
+        if self.mine is None:
+            return
+        with self._patiently():
+            self._rewrite("", "", lambda _path: None, only=self.mine)
+
+    def _rewrite(
+        self, note: str, at: str, lease_of: Callable[[Path], Holder | None], only: Holder | None = None
+    ) -> None:
+        """Each file with another lease and what it remembers; ``note`` for one that is not there. What cannot be read is left alone."""
+        for path in self.files:
+            try:
+                found = read(path)
+                if only is None or ((one := of_json(found.get("lease"))) and one.is_same_process(only)):
+                    self.write(path, found["checkpoint"], found["at"], lease_of(path))
+            except FileNotFoundError:
+                if only is None and path.parent.is_dir():
+                    self.write(path, note, at, lease_of(path))
+            except (OSError, ValueError) as error:
+                logger.error("no lease in the memory %s: %s", path, type(error).__name__)
+
+    @contextmanager
+    def _patiently(self, seconds: float = 10) -> Iterator[None]:
+        """Hold every file, after whoever holds one just now for a tick."""
+        end = time.monotonic() + seconds
+        while True:
+            with self.turn() as ours:
+                if ours or time.monotonic() > end:
+                    yield
+                    return
+            time.sleep(0.05)
+
+
+def _lease(path: Path) -> Holder | None:
+    """The lease in a file; None where there is none to be read."""
+    try:
+        return of_json(read(path).get("lease"))
+    except (OSError, ValueError):
+        return None
 
 
 def read(path: Path) -> dict[str, Any]:

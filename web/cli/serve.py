@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from trading.kernel.errors import NotReady, Refusal
+from trading.kernel.access import CLOCK
+from trading.kernel.errors import NotReady
+from trading.kernel.work import Office
 from web.cli.common import guarded, lang_option, say, told
 from web.settings import Settings, read_settings
 
@@ -43,7 +45,7 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
     with _listening(host, port) as at:
         if demo:
             settings = _demo_town(settings, at, host, port)
-        trouble = _prepare(settings, demo)
+        office = _prepare(settings, demo)
         if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
             say(
                 "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
@@ -61,18 +63,20 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
                 port=port,
                 workers=workers,
                 at=at,
-                trouble=trouble,
+                office=office,
                 on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"),
             )
         finally:
             if keeper is not None and keeper.poll() is None:
                 keeper.terminate()
                 keeper.wait(15)
+            if office.memory is not None:
+                office.memory.release()
 
 
-def _prepare(settings: Settings, demo: bool) -> Refusal | None:
-    """Tables of this version, a clock that is set, the keys the log began with. Why the platform will stand still, if it will: that is no
-    reason not to let people read. Refuses: NotReady."""
+def _prepare(settings: Settings, demo: bool) -> Office:
+    """Tables of this version, a clock that is set, the keys the log began with. If it will stand still that is said, and is no reason
+    not to let people read; another copy that signs is one. The office, its database closed. Refuses: NotReady, ``memory.taken`` too."""
     from web import schema, wiring
 
     engine = wiring.open_engine(settings.database)
@@ -83,10 +87,15 @@ def _prepare(settings: Settings, demo: bool) -> Refusal | None:
     schema.check_ready(engine)
     engine.dispose()
     office = wiring.open_signing_office(settings)
-    office.engine.dispose()
+    if office.trouble is not None and office.trouble.code == "memory.taken":
+        raise office.trouble
     if office.trouble is not None:
         say(told(office.trouble))
-    return office.trouble
+    elif office.memory is not None:
+        with office.view(CLOCK) as view:
+            office.memory.take(view.session)
+    office.engine.dispose()
+    return office
 
 
 def _watch(settings: Settings, host: str, port: int) -> Any:
@@ -175,11 +184,13 @@ def run(
     workers: int,
     threads: int = 64,
     at: socket.socket | None = None,
-    trouble: Refusal | None = None,
+    office: Office | None = None,
     on_ready: Any = None,
 ) -> None:
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless). ``at``: what
-    listens at the address already. ``trouble``: why the platform stands still."""
+    listens at the address already. ``office``: the server's own, which has looked at the memory and holds its lease."""
+    trouble = office.trouble if office else None
+    server = office.memory.mine if office and office.memory else None
     from gunicorn.app.base import BaseApplication
 
     from web.app import find_desks
@@ -216,7 +227,7 @@ def run(
             from web import wiring
             from web.app import create_app
 
-            return create_app(settings, wiring.open_worker_office(settings, trouble))
+            return create_app(settings, wiring.open_worker_office(settings, trouble, server))
 
     def _start_clock(worker: Any) -> None:
         from web import wiring
