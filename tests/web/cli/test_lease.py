@@ -7,10 +7,8 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from tests.faults.ground import over
 from tests.kit.real_server import Died, House, Nest, Server, hatchery
@@ -20,7 +18,6 @@ from tests.web.cli.test_memory import house as house  # the fixture
 from tests.web.cli.test_own_keys import command_line_as_it_is as command_line
 from tests.web.cli.test_own_keys import rows
 from trading.kernel import lease, memory
-from trading.kernel.db import open_engine
 from trading.kernel.lease import Holder
 
 
@@ -131,17 +128,3 @@ def test_another_machines_lease_stands_until_its_time_is_over(house: House, nest
     until(lambda: all("The platform stands still" in guest.get("/notices?lang=en").text for _ in range(8)))
     assert rows(house)[0] == before and "memory.taken" in server.log.read_text()
     server.kill()
-
-
-def test_names_of_databases_and_processes(engine: Engine, tmp_path: Path) -> None:
-    again = open_engine(engine.url.render_as_string(hide_password=False))
-    assert lease.database_of(engine) == lease.database_of(again)
-    again.dispose()
-    mine = lease.of_process(engine).renewed()
-    assert mine.stands() and lease.of_json(mine.to_json()) == mine
-    assert not Holder(**{**mine.to_json(), "started": "1"}).stands()  # the number is another process's by now
-    assert not Holder(**{**mine.to_json(), "until": int(time.time())}).stands()
-    wrongs: list[object] = [{}, [], mine.to_json() | {"pid": "1"}, mine.to_json() | {"more": 1}]
-    for wrong in wrongs:
-        with pytest.raises(ValueError, match="lease"):
-            lease.of_json(wrong)
