@@ -123,10 +123,12 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	$(BIN)/python -m venv --without-pip "$$d/bare"; \
 	$(UV) pip install -q --python "$$d/bare/bin/python" --require-hashes -r requirements/run.txt; \
 	$(UV) pip install -q --python "$$d/bare/bin/python" --no-deps "$$d"/bidhall-*.whl; \
-	mkdir "$$d/empty"; cd "$$d/empty"; \
+	mkdir "$$d/empty" "$$d/other"; cd "$$d/empty"; \
 	"$$d/bare/bin/bidhall" --help >/dev/null; \
-	BIDHALL_DATA="$$d/data" "$$d/bare/bin/bidhall" migrate; \
-	BIDHALL_DATA="$$d/data" "$$d/bare/bin/bidhall" doctor; \
+	export BIDHALL_DATA="$$d/data" BIDHALL_MEMORY="$$d/other/log.memory"; \
+	"$$d/bare/bin/bidhall" migrate; \
+	"$$d/bare/bin/bidhall" doctor; \
+	unset BIDHALL_DATA BIDHALL_MEMORY; \
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
