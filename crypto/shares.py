@@ -43,7 +43,7 @@ def xor(a: bytes, b: bytes) -> bytes:
 
 def split(secret: bytes, coefficients: Sequence[bytes], n: int) -> dict[int, bytes]:
     """Shares 1..n: the values at j of the polynomial secret + a_1·x + … (t = 1 + number of coefficients)."""
-    if not 1 <= n <= 255 or len(coefficients) >= n + 1 or any(len(a) != len(secret) for a in coefficients):
+    if not 1 <= n <= 255 or len(coefficients) >= n or any(len(a) != len(secret) for a in coefficients):
         raise ValueError("not a polynomial for n shares")
     terms = [secret, *coefficients]
     return {
