@@ -28,7 +28,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci ci-steps lock browser faults lint types contracts race journeys long suite-pg pg-whole pg-choice town walk deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench mutants ci ci-steps lock browser faults lint types contracts race journeys long suite-pg pg-whole pg-choice town walk deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -116,6 +116,10 @@ bench: $(V)/.test            ## every benchmark against its rivals (NAMES="seal 
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench $(NAMES)
 
+mutants: $(V)/.test          ## money, scoring and sealing changed on purpose: which changes no quick test notices (NAMES=money for a part)
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/mutants.txt
+	$(BIN)/python -m tests.kit.mutants $(NAMES)
+
 # The wheel must carry all it needs: it is installed alone into a bare environment and plays a rehearsal from an empty folder.
 wheel: $(V)/.test            ## build the wheel, install it in a bare environment, run doctor and demo from it
 	@set -e; d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; \
@@ -148,6 +152,7 @@ lock: $(V)/.uv  ## resolve the dependencies anew, with hashes
 	$(COMPILE) setup.cfg --all-extras -o requirements/test.txt
 	$(COMPILE) setup.cfg --extra reports -c requirements/test.txt -o requirements/run.txt
 	$(COMPILE) requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
+	$(COMPILE) requirements/mutants.in -c requirements/test.txt -o requirements/mutants.txt
 
 browser: ## a headless Chromium and a Chinese font for the tests, when root; else a banner
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v google-chrome >/dev/null || \

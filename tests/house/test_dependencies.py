@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.house.test_locks import wanted
@@ -85,10 +86,11 @@ def test_what_the_product_imports_is_declared() -> None:
 
 
 def test_what_the_workshop_imports_is_declared() -> None:
-    rivals = {
-        canonicalize_name(line)
-        for line in text("requirements/bench.in").split("\n")
+    apart = {
+        canonicalize_name(Requirement(line).name)
+        for name in ("bench", "mutants")
+        for line in text(f"requirements/{name}.in").split("\n")
         if line and not line.startswith("#")
     }
-    declared = {canonicalize_name(one.name) for one in wanted(*SHIPPED, *WORKSHOP)} | rivals
+    declared = {canonicalize_name(one.name) for one in wanted(*SHIPPED, *WORKSHOP)} | apart
     assert {module: file for module, file in workshop().items() if not distributions(module) & declared} == {}

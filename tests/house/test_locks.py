@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from tests.house.tree import PACKAGES, ROOT, text
 
-LOCKS = ("bootstrap", "run", "test", "bench")
+LOCKS = ("bootstrap", "run", "test", "bench", "mutants")
 STRANGERS = {"web-py", "pycrypto", "pycryptodome", "crypto", *PACKAGES}
 
 

@@ -203,8 +203,19 @@ def test_capital_figures_at_the_edges() -> None:
         "负叁元贰角整",
         "壹佰万亿元整",
     ]
-    with pytest.raises(Invalid, match=r"money\.too_large"):
-        Money(10**18).amount_words()
+    assert (
+        Money(10**18 - 1).amount_words() == "玖仟玖佰玖拾玖万玖仟玖佰玖拾玖亿玖仟玖佰玖拾玖万玖仟玖佰玖拾玖元玖角玖分"
+    )
+    for minor in (10**18, -(10**18)):
+        with pytest.raises(Invalid, match=r"money\.too_large") as refusal:
+            Money(minor).amount_words()
+        assert refusal.value.code == "money.too_large" and refusal.value.facts == {"text": str(minor)}
+    with pytest.raises(Invalid, match=r"money\.capitals_malformed") as refusal:
+        Money.from_amount_words("壹")
+    assert refusal.value.facts == {"text": "壹"}
+    with pytest.raises(Invalid, match=r"money\.capitals_malformed") as refusal:
+        Money.from_amount_words("壹亿万元")
+    assert refusal.value.facts == {"text": "壹亿万元"}
     with pytest.raises(Invalid, match=r"money\.capitals_currency"):
         Money(1, "USD").amount_words()
 
@@ -220,6 +231,16 @@ def test_capital_figures_at_the_edges() -> None:
         ("叁元零伍分", 305),
         ("负叁元贰角整", -320),
         ("壹万零壹亿元", 100010000000000),
+        (" 人民币: 壹 拾元\t整\n", 1000),
+        ("弍千參百零玖萬零陸億零柒元捌角", 230900060000000780),
+        ("貳佰叄拾弎元", 23300),
+        ("弍佰參拾陸元", 23600),
+        ("壹千贰百叁十元", 123000),
+        ("叁億肆萬圓", 30004000000),
+        ("〇元伍分", 5),
+        ("零壹元", 100),
+        ("玖分整", 9),
+        ("负伍分", -5),
     ],
 )
 def test_capital_figures_as_people_write_them(text: str, minor: int) -> None:
@@ -236,6 +257,8 @@ def test_capital_figures_as_people_write_them(text: str, minor: int) -> None:
         "拾元整",
         "壹壹元",
         "壹拾佰元",
+        "壹貳叄元",
+        "壹百贰十叁千元",
         "伍分叁角",
         "壹万亿亿元",
         "一百元",
@@ -253,6 +276,18 @@ def test_malformed_capital_figures_are_refused(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
         Money.from_amount_words(text)
     assert refusal.value.code == "money.capitals_malformed"
+
+
+@pytest.mark.parametrize(("yuan", "words"), [
+    (10_000, "壹万"), (10_001, "壹万零壹"), (10_999, "壹万零玖佰玖拾玖"), (11_000, "壹万壹仟"), (11_200, "壹万壹仟贰佰"),
+    (11_001, "壹万壹仟零壹"),
+    (10**8, "壹亿"), (10**8 + 1, "壹亿零壹"), (10**8 + 10**4, "壹亿零壹万"), (109_999_999, "壹亿零玖佰玖拾玖万玖仟玖佰玖拾玖"),
+    (110_000_000, "壹亿壹仟万"), (115_000_000, "壹亿壹仟伍佰万"), (110_000_001, "壹亿壹仟万零壹"), (100_101_000, "壹亿零壹拾万壹仟"),
+    (20_305, "贰万零叁佰零伍"), (1_000_001, "壹佰万零壹"), (2_000, "贰仟"), (3_040, "叁仟零肆拾"),
+])  # fmt: skip
+def test_a_nought_stands_for_places_left_out(yuan: int, words: str) -> None:
+    assert Money(yuan * 100).amount_words() == f"{words}元整"
+    assert Money.from_amount_words(f"{words}元整") == Money(yuan * 100)
 
 
 @given(minors)
@@ -300,3 +335,140 @@ def test_units_scale_exactly_or_refuse(value: Decimal, unit: str) -> None:
     else:
         with pytest.raises(Invalid, match=r"money\.precision"):
             Money.parse(f"{value}{unit}")
+
+
+def test_every_comparison() -> None:
+    less, same, more = Money(1), Money(2), Money(3)
+    assert [same < one for one in (less, same, more)] == [False, False, True]
+    assert [same <= one for one in (less, same, more)] == [False, True, True]
+    assert [same > one for one in (less, same, more)] == [True, False, False]
+    assert [same >= one for one in (less, same, more)] == [True, True, False]
+    for minor in (-1, 0, 1):
+        money = Money(minor)
+        assert (money.is_zero, money.is_positive, money.is_negative) == (minor == 0, minor > 0, minor < 0)
+        assert abs(money) == Money(abs(minor)) and -money == Money(-minor)
+    with pytest.raises(TypeError):
+        assert Money(1) < 2  # type: ignore[operator]
+
+
+def test_a_currency_stays_with_what_is_reckoned() -> None:
+    dollars = Money(700, "USD")
+    assert dollars + dollars - dollars == dollars == abs(-dollars)
+    assert -dollars == Money(-700, "USD")
+    assert dollars * 2 == 2 * dollars == Money(1400, "USD")
+    assert dollars.portion("0.5") == Money(350, "USD")
+    assert dollars.split([1, 1]) == [Money(350, "USD")] * 2
+    assert Money.zero("USD") == Money.total([], "USD") == Money(0, "USD") and Money.total([dollars], "USD") == dollars
+    assert Money.zero() == Money.total([]) == Money(0)
+    assert Money.rounded(7, "USD") == Money.exactly("7.00", "USD") == dollars
+    assert str(dollars) == "USD 7.00" and str(Money(-5)) == "CNY -0.05"
+    for untyped in (True, "2", 1.5):
+        with pytest.raises(TypeError):
+            dollars * untyped  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        dollars - 1  # type: ignore[operator]
+    with pytest.raises(Invalid, match="money.currencies_differ") as refusal:
+        dollars - Money(1)
+    assert refusal.value.facts == {"one": "USD", "other": "CNY"}
+
+
+WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()
+THREE = "BHD IQD JOD KWD LYD OMR TND".split()
+
+
+@pytest.mark.parametrize(
+    ("currency", "text"),
+    [(one, "1234") for one in WITHOUT] + [(one, "1.234") for one in THREE] + [("CNY", "12.34"), ("EUR", "12.34")],
+)
+def test_each_currency_has_its_decimals(currency: str, text: str) -> None:
+    assert Money(1234, currency).text() == text
+    assert Money(1234, currency).decimal == Decimal(text)
+    assert Money.exactly(text, currency) == Money(1234, currency)
+    assert Money.parse(f"{currency} {text}", currency) == Money(1234, currency)
+
+
+@pytest.mark.parametrize("currency", ["", "CN", "CNYY", "cny", "CNy", "C1Y", "ÄÖÜ", None, 156, ("C", "N", "Y")])
+def test_what_no_currency_is(currency: Any) -> None:
+    with pytest.raises(Invalid) as refusal:
+        Money(1, currency)
+    assert refusal.value.code == "money.currency_malformed" and refusal.value.facts == {"currency": currency}
+
+
+@pytest.mark.parametrize(
+    ("currency", "name"),
+    [("CNY", "元"), ("USD", "美元"), ("EUR", "欧元"), ("HKD", "港元"), ("GBP", "英镑"), ("CHF", "CHF")],
+)
+def test_currencies_by_their_chinese_names(currency: str, name: str) -> None:
+    assert Money(1000005, currency).full() == f"10,000.05 {name}"
+    assert Money(1000000, currency).short() == f"1 万{name}"
+    assert Money(100, "JPY").full() == "100 日元"
+
+
+@pytest.mark.parametrize(("text", "minor"), [
+    ("+5", 500), ("＋5", 500), ("- 5", -500), ("-5", -500), ("\u22125", -500), ("－5", -500), ("-¥ 5", -500), ("¥-5", -500),
+    ("-RMB5", -500), ("RMB：5", 500), ("RMB: 5", 500), ("CNY¥5", 500), ("5\u00a0元", 500), ("5\u3000元", 500), ("5圆", 500), ("5圆整", 500),
+    ("5万整", 5000000), ("5亿元整", 50000000000), ("6，７８９．0", 678900), ("92233720368547758.07", 2**63 - 1),
+    ("-92233720368547758.07", -(2**63) + 1),
+])  # fmt: skip
+def test_signs_prefixes_and_units_as_people_put_them(text: str, minor: int) -> None:
+    assert Money.parse(text, negative=True) == Money(minor)
+
+
+@pytest.mark.parametrize(("text", "code", "facts"), [
+    ("--5", "money.malformed", {}), ("-¥-5", "money.malformed", {}), ("+-5", "money.malformed", {}), ("-", "money.empty", {}),
+    ("1a2b", "money.letters", {"letters": "ab"}), ("1$2a", "money.letters", {"letters": "a"}),
+    ("1$ 2", "money.characters", {"characters": "$ "}),
+    ("1.234", "money.precision", {"places": 2}), ("-92233720368547758.08", "money.too_large", {}),
+])  # fmt: skip
+def test_a_refusal_says_what_was_wrong(text: str, code: str, facts: dict[str, object]) -> None:
+    with pytest.raises(Invalid) as refusal:
+        Money.parse(text, negative=True)
+    assert refusal.value.code == code and refusal.value.facts == {"text": text, **facts}
+
+
+def test_a_json_number_says_itself_what_was_wrong() -> None:
+    with pytest.raises(Invalid) as refusal:
+        Money.exactly("1e3")
+    assert refusal.value.code == "money.malformed" and refusal.value.facts == {"text": "1e3"}
+    with pytest.raises(Invalid) as refusal:
+        Money.exactly(Fraction(1, 3), "KWD")
+    assert refusal.value.code == "money.precision" and refusal.value.facts == {"text": "1/3", "places": 3}
+    with pytest.raises(Invalid) as refusal:
+        Money(1, "USD").amount_words()
+    assert refusal.value.facts == {"currency": "USD"}
+
+
+def test_the_left_over_fen_goes_to_the_largest_remainder_then_to_the_earlier() -> None:
+    def split(minor: int, *weights: int) -> list[int]:
+        return [part.minor for part in Money(minor).split(list(weights))]
+
+    assert split(100, 1, 1, 1) == [34, 33, 33]
+    assert split(101, 1, 1, 1) == [34, 34, 33]
+    assert split(10, 1, 5, 3) == [1, 6, 3]
+    assert split(-100, 1, 1, 1) == [-34, -33, -33]
+    assert split(5, 0, 1) == [0, 5] and split(1, 1) == [1]
+    for weights in ([], [0, 0], [2, -1]):
+        with pytest.raises(ValueError, match="not negative and not all zero"):
+            Money(1).split(weights)
+
+
+@pytest.mark.parametrize(("minor", "zh", "en"), [
+    (999999, "9,999.99 元", "CNY 9,999.99"),
+    (1000000, "1 万元", "CNY 10,000.00"),
+    (99999999, "100 万元", "CNY 999,999.99"),
+    (100000000, "100 万元", "CNY 1 million"),
+    (9999999999, "10,000 万元", "CNY 100 million"),
+    (10000000000, "1 亿元", "CNY 100 million"),
+    (99999999999, "10 亿元", "CNY 1,000 million"),
+    (100000000000, "10 亿元", "CNY 1 billion"),
+    (-123456789012, "-12.35 亿元", "CNY -1.23 billion"),
+])  # fmt: skip
+def test_the_unit_a_size_is_told_in(minor: int, zh: str, en: str) -> None:
+    assert (Money(minor).short(), Money(minor).short("en")) == (zh, en)
+
+
+def test_a_size_in_a_unit_of_ones_own() -> None:
+    assert Money(12345678).short("en", unit="million") == "CNY 0.12 million"
+    assert Money(12345678).short("en", unit="") == "CNY 123,456.78"
+    assert Money(12345678).short(unit="元") == "123,456.78 元"
+    assert Money(120000000).short(unit="万元", places=0) == "120 万元"
