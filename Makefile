@@ -116,7 +116,7 @@ bench: $(V)/.test            ## every benchmark against its rivals (NAMES="seal 
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench $(NAMES)
 
-mutants: $(V)/.test          ## money, scoring and sealing changed on purpose: which changes no quick test notices (NAMES=money for a part)
+mutants: $(V)/.test          ## modules where a mistake costs most, changed on purpose: which changes no quick test notices (NAMES=money for a part)
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/mutants.txt
 	$(BIN)/python -m tests.kit.mutants $(NAMES)
 
