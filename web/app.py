@@ -99,7 +99,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = Shedding(app.wsgi_app, HEADERS)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
-    house = House(settings, office, RateLimits(office.engine, office.clock), zone, {}, town=is_town(settings.data))
+    rate_limits = RateLimits(office.engine, office.clock, app.config["SECRET_KEY"])
+    house = House(settings, office, rate_limits, zone, {}, town=is_town(settings.data))
     app.extensions["bidhall"] = house
     app.before_request(_arrive)
     app.before_request(refuse_odd_arguments)

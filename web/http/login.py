@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
+from ipaddress import ip_address, ip_network
 
 import pyotp
 from flask import Flask, Response, after_this_request, g, has_request_context, request, session
@@ -25,7 +26,8 @@ from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
 from trading.parties import parties, registrations
-from web.http.rate_limits import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, RateLimits
+from web.http import known_devices
+from web.http.rate_limits import OF_ACCOUNT, OF_DEVICE, OF_NETWORK, OF_SIGN_IN, RateLimits
 
 LOG = logging.getLogger("bidhall.web")
 TOUCH_EVERY = timedelta(minutes=1)
@@ -144,19 +146,41 @@ def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password:
     the same work: nobody learns which accounts exist. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``; NotAllowed
     ``signin.disabled``, ``signin.no_role`` (only after a right password). Raises: Applicant."""
     name = username.strip().lower()
-    rate_limits.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
-    rate_limits.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
     with office.view(PUBLIC) as view:
         known = parties.find_account(view.session, name)
         account_id, stored = (known.id, known.password) if known else (0, None)
         applicant = registrations.waiting_named(view.session, name)  # asked for every name: both take as long
         stored = stored or (applicant.password if applicant else None)
-    if not _password_fits(stored, password) or stored is None:
-        raise Invalid("signin.wrong")
-    if known is None and applicant is not None:
-        rate_limits.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
-        raise Applicant(applicant.ref)
-    fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
+    device = known_devices.known_as(account_id, stored or "")
+    tried = (OF_DEVICE, str(account_id), device) if device else (OF_ACCOUNT, name)
+    if not device:
+        rate_limits.look(OF_NETWORK, network())
+    rate_limits.try_once(*tried)
+    try:
+        if not _password_fits(stored, password) or stored is None:
+            raise Invalid("signin.wrong")
+        if known is None and applicant is not None:
+            rate_limits.was_right(*tried)
+            raise Applicant(applicant.ref)
+        fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
+        person = _open(office, account_id, code, fresh_hash)
+    except Invalid:
+        if not device:
+            rate_limits.was_wrong(OF_NETWORK, network())
+        raise
+    except NotAllowed:
+        rate_limits.was_right(*tried)  # the secrets were right
+        raise
+    rate_limits.was_right(*tried)
+    known_devices.remember(account_id, fresh_hash or stored)
+    _end(office, present())
+    session.clear()
+    login_user(person)
+    return person
+
+
+def _open(office: Office, account_id: int, code: str, fresh_hash: str) -> Person:
+    """After the right password: the second factor, then the row of the sign-in."""
     with office.work(PUBLIC) as work:
         who = parties.account(work.session, account_id)
         work.lock(who)
@@ -176,11 +200,16 @@ def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password:
         assert login is not None
         person = _person(work.session, token, login)
         work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
-    rate_limits.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
-    _end(office, present())
-    session.clear()
-    login_user(person)
     return person
+
+
+def network() -> str:
+    """Where this request comes from: an address, of IPv6 the network of 64 bits that one line gets."""
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return ""
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 class Applicant(Exception):
@@ -209,7 +238,7 @@ def _end(office: Office, person: Person | None) -> None:
 
 def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password: str, code: str) -> None:
     """A fresh sign-in for an act with legal effect: both factors again. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``."""
-    rate_limits.hit(FRESH_BY_ACCOUNT, "fresh", person.username, code="signin.wait")
+    rate_limits.try_once(OF_SIGN_IN, str(person.login_id))
     with office.view(person.actor) as view:
         stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, password):
@@ -224,7 +253,7 @@ def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password
             raise Invalid("signin.wrong")
         parties.refresh(work, row)
         work.record("account.confirm", f"account/{who.id}", person=f"account:{who.id}")
-    rate_limits.forget(FRESH_BY_ACCOUNT, "fresh", person.username)
+    rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
 
 
 def act_as(office: Office, person: Person, role: Role) -> None:
@@ -274,13 +303,15 @@ def enrol_code(office: Office, person: Person, secret: str, code: str) -> None:
         work.record("account.second_factor", f"account/{who.id}", person=f"account:{who.id}")
 
 
-def change_password(office: Office, person: Person, *, old: str, new: str) -> None:
-    """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``."""
+def change_password(office: Office, rate_limits: RateLimits, person: Person, *, old: str, new: str) -> None:
+    """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``, TooEarly ``signin.wait``."""
     check_strong(new, person.username, person.actor.name)
+    rate_limits.try_once(OF_SIGN_IN, str(person.login_id))
     with office.view(person.actor) as view:
         stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, old):
         raise Invalid("account.password_old")
+    rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
     hashed = new_hash(new, person.username, person.actor.name)
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
@@ -288,6 +319,7 @@ def change_password(office: Office, person: Person, *, old: str, new: str) -> No
         for row in parties.other_logins(work.session, who.id, person.login_id):
             row.ended_at = work.now
         work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
+    known_devices.remember(_account_id(person), hashed)
 
 
 def check_strong(new: str, *known: str) -> None:

@@ -23,6 +23,7 @@ from trading.bidding import copies, uploads
 from trading.files import attachment_scans
 from trading.files.scanning import Scanner, ScannerDown
 from trading.hall import opened_files
+from trading.kernel import rates
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
@@ -152,6 +153,8 @@ def _erase(office: Office) -> None:
 def _sweep(office: Office) -> None:
     try:
         uploads.sweep(office)
+        with office.work(CLOCK) as work:
+            rates.sweep(work)
     except (DBAPIError, OSError) as error:
         logger.error("sweeper failed: %s", type(error).__name__)
 

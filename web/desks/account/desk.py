@@ -160,7 +160,7 @@ def do_password() -> Any:
     form = Form.read()
     old, new = form.password("old"), form.password("new")
     form.refuse_if_any()
-    login.change_password(office(), person(), old=old, new=new)
+    login.change_password(office(), rate_limits(), person(), old=old, new=new)
     return go("/account")
 
 

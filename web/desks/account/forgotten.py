@@ -17,11 +17,11 @@ from trading.parties import own_people, password_links
 from web import wiring, words
 from web.desks.account.room import account, person, rate_limits
 from web.desks.parts.letters import facts_of
-from web.http import login
+from web.http import known_devices, login
 from web.http.forms import Form
 from web.http.gate import go, reading, render, request, work
 from web.http.page_rules import ANYONE, ByHand
-from web.http.rate_limits import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
+from web.http.rate_limits import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME, OF_LINK
 from web.http.refusals import language
 
 OVER = "/account/forgotten?over=yes"
@@ -94,11 +94,15 @@ def do_new_password(token: str) -> Any:
         with reading() as view:
             _, who = password_links.find(view.session, token, view.now)
         hashed = login.new_hash(new, who.username, who.name)
+        rate_limits().try_once(OF_LINK, str(who.id))
         with work() as unit:
             unit.once(form.form_id, "/account/new-password-set")
             password_links.use(unit, token, hashed, lambda one, at: login.take_code(one, code, at))
     except NotFound:
         return go(OVER)
+    # Whoever has the mail, and the second factor, is the owner: strangers' guesses must not keep them waiting here.
+    rate_limits().was_right(OF_LINK, str(who.id))
+    known_devices.remember(who.id, hashed)
     return go("/account/new-password-set")
 
 
