@@ -98,6 +98,7 @@ class Act(StrEnum):
     SUPERVISE = "supervise.look"
     FINDING_SIGN = "finding.sign"
     LOG_LOOK = "log.look"
+    SIGN_INS_LOOK = "sign_ins.look"
     USER_ADMIN = "user.admin"
     ROLE_GRANT = "role.grant"
     SYSTEM_ADMIN = "system.admin"
@@ -188,9 +189,9 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
-        Role.SYSTEM_ADMIN: _OWN | {Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT},
-        Role.SECURITY_ADMIN: _OWN | {Act.USER_ADMIN, Act.ROLE_GRANT},
-        Role.AUDIT_ADMIN: _OWN | {Act.LOG_LOOK},
+        Role.SYSTEM_ADMIN: _OWN | {Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT, Act.SIGN_INS_LOOK},
+        Role.SECURITY_ADMIN: _OWN | {Act.USER_ADMIN, Act.ROLE_GRANT, Act.SIGN_INS_LOOK},
+        Role.AUDIT_ADMIN: _OWN | {Act.LOG_LOOK, Act.SIGN_INS_LOOK},
         Role.CLOCK: {Act.CLOCK},
     }.items()
 }

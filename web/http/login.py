@@ -25,7 +25,7 @@ from crypto.errors import CryptoError
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
-from trading.parties import parties, registrations
+from trading.parties import failed_sign_ins, parties, registrations
 from web.http import known_devices
 from web.http.rate_limits import OF_ACCOUNT, OF_DEVICE, OF_NETWORK, OF_SIGN_IN, RateLimits
 
@@ -156,20 +156,24 @@ def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password:
     if not device:
         rate_limits.look(OF_NETWORK, network())
     rate_limits.try_once(*tried)
+    wrong = "account" if known is None else "password"
     try:
         if not _password_fits(stored, password) or stored is None:
             raise Invalid("signin.wrong")
         if known is None and applicant is not None:
             rate_limits.was_right(*tried)
             raise Applicant(applicant.ref)
+        wrong = "code"
         fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
         person = _open(office, account_id, code, fresh_hash)
     except Invalid:
         if not device:
             rate_limits.was_wrong(OF_NETWORK, network())
+        note_failed(office, known.id if known else None, "sign_in", wrong)
         raise
-    except NotAllowed:
+    except NotAllowed as refusal:
         rate_limits.was_right(*tried)  # the secrets were right
+        note_failed(office, account_id, "sign_in", "closed" if refusal.code == "signin.disabled" else "no_role")
         raise
     rate_limits.was_right(*tried)
     known_devices.remember(account_id, fresh_hash or stored)
@@ -201,6 +205,12 @@ def _open(office: Office, account_id: int, code: str, fresh_hash: str) -> Person
         person = _person(work.session, token, login)
         work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
     return person
+
+
+def note_failed(office: Office, account_id: int | None, way: str, wrong: str) -> None:
+    """Written down in a unit of its own: that of the try is rolled back."""
+    with office.work(PUBLIC, together=True) as work:
+        failed_sign_ins.note(work, account_id, way=way, wrong=wrong, network=network())
 
 
 def network() -> str:
@@ -242,7 +252,18 @@ def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password
     with office.view(person.actor) as view:
         stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, password):
+        note_failed(office, _account_id(person), "confirm", "password")
         raise Invalid("signin.wrong")
+    try:
+        _refresh(office, person, code)
+    except Invalid:
+        note_failed(office, _account_id(person), "confirm", "code")
+        raise
+    rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
+
+
+def _refresh(office: Office, person: Person, code: str) -> None:
+    """After the right password: the second factor, then ten minutes of a fresh sign-in."""
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         work.lock(who)
@@ -253,7 +274,6 @@ def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password
             raise Invalid("signin.wrong")
         parties.refresh(work, row)
         work.record("account.confirm", f"account/{who.id}", person=f"account:{who.id}")
-    rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
 
 
 def act_as(office: Office, person: Person, role: Role) -> None:
@@ -310,6 +330,7 @@ def change_password(office: Office, rate_limits: RateLimits, person: Person, *, 
     with office.view(person.actor) as view:
         stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, old):
+        note_failed(office, _account_id(person), "password", "password")
         raise Invalid("account.password_old")
     rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
     hashed = new_hash(new, person.username, person.actor.name)

@@ -28,7 +28,7 @@ from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.opening import rechecks
-from trading.parties import password_links, registrations
+from trading.parties import failed_sign_ins, password_links, registrations
 from web.workers import outbox_worker
 from web.workers.watch import mirror_state, taking
 
@@ -155,6 +155,7 @@ def _sweep(office: Office) -> None:
         uploads.sweep(office)
         with office.work(CLOCK) as work:
             rates.sweep(work)
+            failed_sign_ins.sweep(work)
     except (DBAPIError, OSError) as error:
         logger.error("sweeper failed: %s", type(error).__name__)
 

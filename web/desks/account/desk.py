@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import segno
@@ -11,20 +12,21 @@ from markupsafe import Markup
 
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.parties import parties
+from trading.parties import failed_sign_ins, parties
 from web.desks import register
-from web.desks.account import forgotten, inbox
+from web.desks.account import failed, forgotten, inbox
 from web.desks.account.room import account, person, rate_limits
 from web.http import kept, login
 from web.http.forms import Form
 from web.http.gate import HOMES, go, office, reading, render, request, safe_next
 from web.http.page_rules import ANYONE, ByHand, open_to, role_for
 
-__all__ = ["desk", "forgotten", "inbox"]
+__all__ = ["desk", "failed", "forgotten", "inbox"]
 
 desk = account
 
 PENDING = "second_factor"
+LATELY = timedelta(days=7)
 
 
 @desk.page("/sign-in", needs=ANYONE)
@@ -214,5 +216,6 @@ def _own() -> dict[str, Any]:
             "second_factor": bool(who.totp_secret),
             "mail": who.mail or "",
             "devices": devices,
+            "failed": failed_sign_ins.own_since(view, view.now - LATELY),
             "ends_at": me.ends_at,
         }

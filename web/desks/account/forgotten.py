@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from trading.kernel import outbox
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound
+from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.outbox import Message
 from trading.kernel.work import UnitOfWork
 from trading.parties import own_people, password_links
@@ -19,7 +19,7 @@ from web.desks.account.room import account, person, rate_limits
 from web.desks.parts.letters import facts_of
 from web.http import known_devices, login
 from web.http.forms import Form
-from web.http.gate import go, reading, render, request, work
+from web.http.gate import go, office, reading, render, request, work
 from web.http.page_rules import ANYONE, ByHand
 from web.http.rate_limits import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME, OF_LINK
 from web.http.refusals import language
@@ -100,6 +100,10 @@ def do_new_password(token: str) -> Any:
             password_links.use(unit, token, hashed, lambda one, at: login.take_code(one, code, at))
     except NotFound:
         return go(OVER)
+    except Invalid as refusal:
+        if refusal.code == "account.code_wrong":
+            login.note_failed(office(), who.id, "link", "code")
+        raise
     # Whoever has the mail, and the second factor, is the owner: strangers' guesses must not keep them waiting here.
     rate_limits().was_right(OF_LINK, str(who.id))
     known_devices.remember(who.id, hashed)

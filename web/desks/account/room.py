@@ -33,6 +33,7 @@ def rail() -> list[Group]:
         Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
         Link(_("Mail address"), "/account/mail", path == "/account/mail"),
         Link(_("Password"), "/account/password", path == "/account/password"),
+        Link(_("Failed sign-ins"), "/account/sign-ins", path == "/account/sign-ins"),
     ]
     if may(actor(), Act.KEY_ENROL):
         links.append(Link(_("My keys"), "/account/keys"))

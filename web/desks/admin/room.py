@@ -54,4 +54,6 @@ def rail() -> list[Group]:
         ]
     if may(who, Act.LOG_LOOK):
         links += [Link(_("Log"), "/admin/log", path.startswith("/admin/log"))]
+    if may(who, Act.SIGN_INS_LOOK):
+        links += [Link(_("Failed sign-ins"), "/admin/sign-ins", path.startswith("/admin/sign-ins"))]
     return [Group(_("Administration"), tuple(links))] if who.role is not Role.PUBLIC else []
