@@ -122,16 +122,18 @@ def alive(session: Session, tokens: Iterable[str], now: datetime) -> set[str]:
     return {hashes[one] for one in found}
 
 
-def use(work: UnitOfWork, token: str, hashed: str, take_code: Callable[[Account, datetime], bool]) -> Account:
-    """Set the new password, once; every sign-in of the account ends. ``take_code``: takes the code of the second factor.
+def use(work: UnitOfWork, token: str, hashed: str, take_factor: Callable[[Account], object]) -> Account:
+    """Set the new password, once; every sign-in of the account ends. ``take_factor``: takes the second factor.
 
     Refuses: NotFound ``password.link_over``, Invalid ``account.code_wrong``."""
     row, _ = find(work.session, token, work.now)
     work.lock(row)
     row, who = find(work.session, token, work.now)
     work.lock(who)
-    if who.totp_secret and not take_code(who, work.now):
-        raise Invalid("account.code_wrong", where="code")
+    try:
+        take_factor(who)
+    except Invalid as refusal:
+        raise Invalid("account.code_wrong", where="code") from refusal
     row.used_at, who.password = work.now, hashed
     parties.end_logins(work, who)
     work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")

@@ -10,7 +10,7 @@ import hmac
 import logging
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 from ipaddress import ip_address, ip_network
@@ -24,8 +24,8 @@ from crypto import passwords
 from crypto.errors import CryptoError
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.kernel.work import Office
-from trading.parties import failed_sign_ins, parties, registrations
+from trading.kernel.work import Office, UnitOfWork
+from trading.parties import failed_sign_ins, parties, recovery_codes, registrations
 from web.http import known_devices
 from web.http.rate_limits import OF_ACCOUNT, OF_DEVICE, OF_NETWORK, OF_SIGN_IN, RateLimits
 
@@ -46,6 +46,8 @@ class Person(UserMixin):
     seen_at: datetime
     roles: tuple[Role, ...]
     username: str
+    recovered: bool = False
+    """A recovery code stood in for the second factor at this very sign-in."""
 
     @property
     def ends_at(self) -> datetime:
@@ -188,8 +190,7 @@ def _open(office: Office, account_id: int, code: str, fresh_hash: str) -> Person
     with office.work(PUBLIC) as work:
         who = parties.account(work.session, account_id)
         work.lock(who)
-        if who.totp_secret and not take_code(who, code, work.now):
-            raise Invalid("signin.wrong")
+        recovered = take_factor(work, who, code)
         if who.disabled_at is not None:
             raise NotAllowed("signin.disabled")
         if fresh_hash:
@@ -202,7 +203,7 @@ def _open(office: Office, account_id: int, code: str, fresh_hash: str) -> Person
         token = parties.open_login(work, who, role, device=_device())
         login = parties.find_login(work.session, token, work.now)
         assert login is not None
-        person = _person(work.session, token, login)
+        person = replace(_person(work.session, token, login), recovered=recovered)
         work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
     return person
 
@@ -267,8 +268,7 @@ def _refresh(office: Office, person: Person, code: str) -> None:
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         work.lock(who)
-        if who.totp_secret and not take_code(who, code, work.now):
-            raise Invalid("signin.wrong")
+        take_factor(work, who, code)
         row = parties.login_of(work.session, person.login_id)
         if row is None or row.ended_at is not None:
             raise Invalid("signin.wrong")
@@ -301,6 +301,16 @@ def take_code(who: parties.Account, code: str, now: datetime) -> bool:
             who.totp_last_step = step
             return True
     return False
+
+
+def take_factor(work: UnitOfWork, who: parties.Account, code: str) -> bool:
+    """The second factor where there is one: a code of the authenticator, or a recovery code in its place; True for the latter. The caller
+    holds the account. Refuses: Invalid ``signin.wrong``."""
+    if not who.totp_secret or take_code(who, code, work.now):
+        return False
+    if not recovery_codes.use(work, who, code):
+        raise Invalid("signin.wrong")
+    return True
 
 
 def new_secret() -> str:

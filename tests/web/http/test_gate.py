@@ -532,7 +532,7 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
         client.post(
             "/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}
         ).location
-        == "/account"
+        == "/account/recovery-codes"
     )
     with house.office.view(PUBLIC) as view:
         assert parties.account(view.session, who).totp_secret == secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import segno
 from flask import current_app, session
@@ -12,16 +13,16 @@ from markupsafe import Markup
 
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.parties import failed_sign_ins, parties
+from trading.parties import failed_sign_ins, parties, recovery_codes
 from web.desks import register
-from web.desks.account import failed, forgotten, inbox
+from web.desks.account import failed, forgotten, inbox, recovery
 from web.desks.account.room import account, person, rate_limits
 from web.http import kept, login
 from web.http.forms import Form
 from web.http.gate import HOMES, go, office, reading, render, request, safe_next
 from web.http.page_rules import ANYONE, ByHand, open_to, role_for
 
-__all__ = ["desk", "failed", "forgotten", "inbox"]
+__all__ = ["desk", "failed", "forgotten", "inbox", "recovery"]
 
 desk = account
 
@@ -50,7 +51,7 @@ def sign_in(form: Form | None = None) -> Any:
 def do_sign_in() -> Any:
     form = Form.read()
     username, password = form.text("username", limit=80), form.password("password")
-    code = form.text("code", needed=False, limit=10)
+    code = form.text("code", needed=False, limit=40)
     form.refuse_if_any()
     try:
         found = login.sign_in(office(), rate_limits(), username=username, password=password, code=code)
@@ -59,7 +60,8 @@ def do_sign_in() -> Any:
     where = safe_next(form.shown("next"), "")
     if where and (wanted := role_for(where, found.roles, found.actor.role)) is not found.actor.role:
         login.act_as(office(), found, wanted)  # what one came for decides in which of one's roles one comes
-    return go(where or HOMES[found.actor.role])
+    where = where or HOMES[found.actor.role]
+    return go(f"{recovery.PATH}?{urlencode({'used': 'yes', 'next': where})}" if found.recovered else where)
 
 
 @desk.page("/acts/sign-out", needs=ANYONE, post=ByHand.SIGN_IN)
@@ -93,7 +95,7 @@ def confirm(form: Form | None = None) -> str:
 @desk.page("/acts/confirm", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN, back=confirm)
 def do_confirm() -> Any:
     form = Form.read()
-    password, code = form.password("password"), form.text("code", needed=False, limit=10)
+    password, code = form.password("password"), form.text("code", needed=False, limit=40)
     form.refuse_if_any()
     login.confirm(office(), rate_limits(), person(), password=password, code=code)
     return go(safe_next(form.shown("next"), "/account"))
@@ -149,7 +151,7 @@ def do_second_factor() -> Any:
         raise Invalid("form.no_id")
     login.enrol_code(office(), person(), secret, code)
     session.pop(PENDING, None)
-    return go("/account")
+    return go(recovery.PATH)
 
 
 @desk.page("/password", needs=Act.ACCOUNT_OWN, fresh=True)
@@ -214,6 +216,7 @@ def _own() -> dict[str, Any]:
             "roles": me.roles,
             "role": me.actor.role,
             "second_factor": bool(who.totp_secret),
+            "recovery": recovery_codes.left(view.session, who.id),
             "mail": who.mail or "",
             "devices": devices,
             "failed": failed_sign_ins.own_since(view, view.now - LATELY),

@@ -87,7 +87,7 @@ def new_password(token: str, form: Form | None = None) -> Any:
 @account.page("/new-password/<token>/acts/set", needs=ANYONE, post=ByHand.BYTES, back=new_password)
 def do_new_password(token: str) -> Any:
     form = Form.read()
-    new, code = form.password("new"), form.text("code", needed=False, limit=10)
+    new, code = form.password("new"), form.text("code", needed=False, limit=40)
     form.refuse_if_any()
     rate_limits().hit(FORGOTTEN_BY_ADDRESS, "new-password", request.remote_addr or "")
     try:
@@ -97,7 +97,7 @@ def do_new_password(token: str) -> Any:
         rate_limits().try_once(OF_LINK, str(who.id))
         with work() as unit:
             unit.once(form.form_id, "/account/new-password-set")
-            password_links.use(unit, token, hashed, lambda one, at: login.take_code(one, code, at))
+            password_links.use(unit, token, hashed, lambda one: login.take_factor(unit, one, code))
     except NotFound:
         return go(OVER)
     except Invalid as refusal:

@@ -31,6 +31,7 @@ def rail() -> list[Group]:
         Link(_("My account"), "/account", path == "/account"),
         Link(_("Inbox"), "/account/inbox", path.startswith("/account/inbox"), frame_unread() or None),
         Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
+        Link(_("Recovery codes"), "/account/recovery-codes", path == "/account/recovery-codes"),
         Link(_("Mail address"), "/account/mail", path == "/account/mail"),
         Link(_("Password"), "/account/password", path == "/account/password"),
         Link(_("Failed sign-ins"), "/account/sign-ins", path == "/account/sign-ins"),

@@ -47,7 +47,14 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "follow.result",
         "follow.contract",
     ),
-    "account": ("role.proposed", "role.granted", "role.refused", "password.changed", "registration.accepted"),
+    "account": (
+        "role.proposed",
+        "role.granted",
+        "role.refused",
+        "password.changed",
+        "recovery.used",
+        "registration.accepted",
+    ),
     "money": ("refund.returned", "payee.declined", "forfeit.hearing", "forfeit.decided"),
 }
 MAILS = ("password.link", "registration.accepted", "registration.returned")
