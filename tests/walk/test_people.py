@@ -8,6 +8,7 @@ from tests.walk.guide import Guest, Walk
 from web.rehearsal.names import CENTRE
 
 NEW = "seven herons cross a slow river"
+OWN = "nine lanterns over a quiet bridge"
 LICENCE = {"name": "营业执照.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 a licence"}
 CALENDAR = "year,2028\nstatus,announced\nsource,国办发明电〔2027〕9号\ndate,day,feast\n" + "".join(
     f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")
@@ -32,10 +33,16 @@ def test_a_role_of_weight_is_given_by_two(walk: Walk) -> None:
     )
     person = first.page.url
     second.go("/admin").follow("main a[href^='/admin/grants/']").press("form[action$='/acts/confirm'] button")
+    part = second.page.locator("main code").inner_text()
+    second.follow("main a[href='/admin/grants']")
     first.go(person)
     assert first.page.locator("form[action$='/acts/revoke']").count() == 1
     first.follow(".bell").follow(".letters a").follow("main a[href^='/admin/grants/']")
-    newcomer = sign_in(walk.stranger(), "newcashier", NEW)
+    newcomer = walk.stranger().follow("header a[href^='/account/sign-in']")
+    newcomer.fill(username="newcashier", password=NEW + part).press("form[action='/account/acts/sign-in'] button")
+    assert newcomer.page.url.endswith("/account/password")
+    newcomer.fill(old=NEW + part, new=OWN).press("form[action='/account/acts/password'] .btn--go")
+    newcomer.follow("header nav a")
     assert newcomer.page.url.endswith("/cashier")
     first.go(person).page.select_option("#f-role", "host")
     first.fill(reason="兼任主持").press("form[action$='/acts/grant'] .btn--go")

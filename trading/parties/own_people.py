@@ -91,6 +91,7 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
         password=passwords.hash_password(password),
         mail=mail.strip().lower() or None,
         made_at=work.now,
+        handed_by=work.actor.account_id,
     )
     work.session.add(new)
     work.session.flush()

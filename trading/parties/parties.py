@@ -65,6 +65,10 @@ class Account(Base):
     mail: Mapped[str | None] = mapped_column(
         String(254), index=True
     )  # where a link goes when the password is forgotten
+    handed_by: Mapped[int | None]
+    """The administrator who set the password, until its owner has set one of their own."""
+    second_part: Mapped[str | None] = mapped_column(String(64))
+    """The hash of a second part that the password asks for until then (handover.py)."""
     party: Mapped[Party] = relationship(lazy="joined")
 
 
@@ -260,6 +264,7 @@ def invite(
         party_id=party.id,
         password=hashed or passwords.hash_password(password),
         made_at=work.now,
+        handed_by=work.actor.account_id,
     )
     work.session.add(new)
     work.session.flush()
@@ -325,17 +330,25 @@ def disable(work: UnitOfWork, who: Account) -> None:
     work.record("account.disable", f"account/{who.id}", person=f"account:{who.id}")
 
 
-def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
-    """Set a new password; the second factor stays, every sign-in of the account ends. Never that of another security administrator: whoever
-    knew both passwords would be both of the two whom a role of weight needs.
+def bears_weight(session: Session, who: Account) -> bool:
+    """Does an account hold a role of weight? What an administrator could get hold of there, two decide about."""
+    return bool(roles_of(session, who) & OF_WEIGHT)
 
-    Refuses: NotAllowed (also ``account.reset_administrator``), Invalid."""
+
+def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
+    """Set a new password; the second factor stays, every sign-in of the account ends. Where a role of weight is held it is proposed instead
+    (role_proposals.py); never that of another security administrator: whoever knew both passwords would be both of the two whom a role of
+    weight needs.
+
+    Refuses: NotAllowed (also ``account.reset_administrator``, ``account.two_needed``), Invalid."""
     work.require(Act.USER_ADMIN)
     if len(password) < 10:
         raise Invalid("account.password_short", least=10)
     if not _alone(work) and who.id != work.actor.account_id and Role.SECURITY_ADMIN in roles_of(work.session, who):
         raise NotAllowed("account.reset_administrator")
-    who.password = passwords.hash_password(password)
+    if not _alone(work) and bears_weight(work.session, who):
+        raise NotAllowed("account.two_needed")
+    who.password, who.second_part, who.handed_by = passwords.hash_password(password), None, work.actor.account_id
     end_logins(work, who)
     work.record("account.reset", f"account/{who.id}", person=f"account:{who.id}")
 
@@ -385,6 +398,8 @@ class SignedIn:
     name: str
     party_id: int | None
     roles: frozenset[Role]
+    handed: bool = False
+    """The password came from two administrators: nothing may be done before its owner has set another."""
 
     @property
     def actor(self) -> Actor:
@@ -424,13 +439,26 @@ def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedI
     rows = connection.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
     if not rows:
         return None
-    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, kind, _ = rows[
-        0
-    ]
-    role, roles = Role(acts_as), fitting((Role(row[11]) for row in rows if row[11] is not None), kind)
+    (
+        login_id,
+        acts_as,
+        made_at,
+        seen_at,
+        fresh_until,
+        account_id,
+        username,
+        name,
+        party_id,
+        disabled_at,
+        part,
+        kind,
+        _,
+    ) = rows[0]
+    role, roles = Role(acts_as), fitting((Role(row[12]) for row in rows if row[12] is not None), kind)
     if seen_at + IDLE < now or made_at + ABSOLUTE < now or disabled_at is not None or role not in roles:
         return None
-    return SignedIn(login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles)
+    handed = part is not None
+    return SignedIn(login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles, handed)
 
 
 _login, _account, _grant, _firm = (table.__table__.c for table in (Login, Account, RoleGrant, Party))
@@ -446,6 +474,7 @@ _SIGNED_IN = (
         _account.name,
         _account.party_id,
         _account.disabled_at,
+        _account.second_part,
         _firm.kind,
         _grant.role,
     )

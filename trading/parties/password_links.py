@@ -19,7 +19,7 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import parties
+from trading.parties import handover, parties
 from trading.parties.parties import Account
 
 GOOD_FOR = timedelta(minutes=30)
@@ -135,6 +135,7 @@ def use(work: UnitOfWork, token: str, hashed: str, take_factor: Callable[[Accoun
     except Invalid as refusal:
         raise Invalid("account.code_wrong", where="code") from refusal
     row.used_at, who.password = work.now, hashed
+    handover.owned(who)
     parties.end_logins(work, who)
     work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
     work.send(f"password.changed/{row.id}", to=f"account:{who.id}", template="password.changed")

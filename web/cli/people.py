@@ -29,7 +29,7 @@ def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> A
         if not as_user:
             raise NotAllowed("account.admin_needed")
         who = parties.find_account(view.session, as_user)
-        if who is None or who.disabled_at is not None:
+        if who is None or who.disabled_at is not None or who.second_part is not None:
             raise NotAllowed("signin.wrong")
         try:
             passwords.verify_password(passphrase(password_file), who.password)
@@ -168,19 +168,32 @@ def user_disable(username: str, as_user: str | None, passphrase_file: str | None
 @user.command("reset", epilog="Example: bidhall user reset chen --as admin")
 @click.argument("username")
 @click.option("--password-file", metavar="FILE", help="The new password (asked for).")
+@click.option("--reason", default="", help="Why, where a second administrator confirms it.")
 @as_option
 @password_option
 @lang_option
 @guarded
 def user_reset(
-    username: str, password_file: str | None, as_user: str | None, passphrase_file: str | None, lang: str | None
+    username: str,
+    password_file: str | None,
+    reason: str,
+    as_user: str | None,
+    passphrase_file: str | None,
+    lang: str | None,
 ) -> None:
-    """Set a new password; the second factor stays."""
+    """Set a new password; the second factor stays. Where a role of weight is held it is proposed."""
     office = open_ready_office()
     actor = _signed_in(office, as_user, passphrase_file)
     new = passphrase(password_file, confirm=True)
     with office.work(actor) as work:
-        parties.reset_password(work, _account(work.session, username), new)
+        who = _account(work.session, username)
+        heavy = actor is not COMMAND_LINE and parties.bears_weight(work.session, who)
+        if heavy:
+            role_proposals.propose_password(work, who, new, reason or "bidhall user reset")
+        else:
+            parties.reset_password(work, who, new)
+    if heavy:
+        say(f"{username}: proposed; another security administrator confirms it at /admin/grants")
 
 
 @click.group("role")
@@ -221,7 +234,9 @@ def role_grant(
 
 def _proposal(session: Any, username: str, role_name: str) -> role_proposals.RoleProposal:
     who = _account(session, username)
-    found = next((one for one in role_proposals.open_for(session, who) if one.role == role_name), None)
+    found = next(
+        (one for one in role_proposals.open_for(session, who) if one.role == role_name and one.deed == "grant"), None
+    )
     if found is None:
         raise NotFound("proposal.unknown")
     return found
@@ -240,7 +255,9 @@ def role_confirm(
     """Confirm a role that another security administrator proposed."""
     office = open_ready_office()
     with office.work(_signed_in(office, as_user, passphrase_file)) as work:
-        role_proposals.confirm(work, _proposal(work.session, username, role_name))
+        part = role_proposals.confirm(work, _proposal(work.session, username, role_name))
+    if part:
+        say(f"{username}: second part of the password, shown this once; hand it over in person: {part}")
 
 
 @role.command("refuse", epilog="Example: bidhall role refuse chen cashier --reason 'Qian stays' --as second")

@@ -238,6 +238,10 @@ def _stopped(rule: PageRule, arguments: dict[str, Any]) -> AnyResponse | None:
         if not wants_json() and rule.method == "POST" and (held := kept.keep(rule.back, arguments)).kept:
             return redirect("/account/sign-in?" + urlencode({"next": safe_next(held.page), "ended": "yes"}), 303)
         raise SignInNeeded("access.sign_in", reason="sign-in")
+    if (first := login.first_duty()) and rule.endpoint not in login.BEFORE_ANYTHING_ELSE:
+        if wants_json():
+            raise NotAllowed("account.own_password_first")
+        return redirect(first, 303)
     if not any(may(who, act) for act in acts_of(rule.needs)):
         raise NotAllowed("access.role", acts=sorted(acts_of(rule.needs)), role=who.role.value)
     if rule.fresh and (who.fresh_until is None or who.fresh_until < office().clock.now()):

@@ -25,7 +25,7 @@ from crypto.errors import CryptoError
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office, UnitOfWork
-from trading.parties import failed_sign_ins, parties, recovery_codes, registrations
+from trading.parties import failed_sign_ins, handover, parties, recovery_codes, registrations
 from web.http import known_devices
 from web.http.rate_limits import OF_ACCOUNT, OF_DEVICE, OF_NETWORK, OF_SIGN_IN, RateLimits
 
@@ -46,6 +46,8 @@ class Person(UserMixin):
     seen_at: datetime
     roles: tuple[Role, ...]
     username: str
+    handed: bool = False
+    """Nothing may be done before a password of one's own is set."""
     recovered: bool = False
     """A recovery code stood in for the second factor at this very sign-in."""
 
@@ -105,6 +107,7 @@ def _person(database: Session, token: str, login: parties.Login) -> Person:
             who.name,
             who.party_id,
             parties.roles_of(database, who),
+            who.second_part is not None,
         ),
     )
 
@@ -118,6 +121,7 @@ def _person_of(token: str, found: parties.SignedIn) -> Person:
         found.seen_at,
         tuple(r for r in Role if r in found.roles),
         found.username,
+        found.handed,
     )
 
 
@@ -126,6 +130,16 @@ def present() -> Person | None:
     if not has_request_context() or g.get("nobody", False):
         return None
     return current_user._get_current_object() if current_user.is_authenticated else None
+
+
+BEFORE_ANYTHING_ELSE = frozenset({"account.password", "account.do_password", "account.confirm", "account.do_confirm"})
+"""Pages of whoever has to set a password of their own first; signing out is open to all."""
+
+
+def first_duty() -> str:
+    """The page of what must be done before anything else; "" mostly."""
+    person = present()
+    return "/account/password" if person is not None and person.handed else ""
 
 
 def mark() -> str:
@@ -150,7 +164,7 @@ def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password:
     name = username.strip().lower()
     with office.view(PUBLIC) as view:
         known = parties.find_account(view.session, name)
-        account_id, stored = (known.id, known.password) if known else (0, None)
+        account_id, stored, part = (known.id, known.password, known.second_part) if known else (0, None, None)
         applicant = registrations.waiting_named(view.session, name)  # asked for every name: both take as long
         stored = stored or (applicant.password if applicant else None)
     device = known_devices.known_as(account_id, stored or "")
@@ -160,13 +174,14 @@ def sign_in(office: Office, rate_limits: RateLimits, *, username: str, password:
     rate_limits.try_once(*tried)
     wrong = "account" if known is None else "password"
     try:
-        if not _password_fits(stored, password) or stored is None:
+        if not _password_fits(stored, password, account_id, part) or stored is None:
             raise Invalid("signin.wrong")
         if known is None and applicant is not None:
             rate_limits.was_right(*tried)
             raise Applicant(applicant.ref)
         wrong = "code"
-        fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
+        again = passwords.needs_rehash(stored) and part is None
+        fresh_hash = passwords.hash_password(password) if again else ""
         person = _open(office, account_id, code, fresh_hash)
     except Invalid:
         if not device:
@@ -251,8 +266,8 @@ def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password
     """A fresh sign-in for an act with legal effect: both factors again. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``."""
     rate_limits.try_once(OF_SIGN_IN, str(person.login_id))
     with office.view(person.actor) as view:
-        stored = parties.account(view.session, _account_id(person)).password
-    if not _password_fits(stored, password):
+        who = parties.account(view.session, _account_id(person))
+    if not _password_fits(who.password, password, who.id, who.second_part):
         note_failed(office, _account_id(person), "confirm", "password")
         raise Invalid("signin.wrong")
     try:
@@ -338,8 +353,8 @@ def change_password(office: Office, rate_limits: RateLimits, person: Person, *, 
     check_strong(new, person.username, person.actor.name)
     rate_limits.try_once(OF_SIGN_IN, str(person.login_id))
     with office.view(person.actor) as view:
-        stored = parties.account(view.session, _account_id(person)).password
-    if not _password_fits(stored, old):
+        who = parties.account(view.session, _account_id(person))
+    if not _password_fits(who.password, old, who.id, who.second_part):
         note_failed(office, _account_id(person), "password", "password")
         raise Invalid("account.password_old")
     rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
@@ -347,6 +362,7 @@ def change_password(office: Office, rate_limits: RateLimits, person: Person, *, 
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         who.password = hashed
+        handover.owned(who)
         for row in parties.other_logins(work.session, who.id, person.login_id):
             row.ended_at = work.now
         work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
@@ -399,11 +415,12 @@ def _nobodys_password() -> str:
     return passwords.hash_password(secrets.token_urlsafe(24))
 
 
-def _password_fits(stored: str | None, typed: str) -> bool:
-    """Checks against a password nobody has when there is no such account, so that both take as long."""
+def _password_fits(stored: str | None, typed: str, account_id: int, second_part: str | None) -> bool:
+    """Checks against a password nobody has when there is no such account, so that both take as long; so does a missing second part."""
+    first = handover.first_part(account_id, second_part, typed)
     with _ARGON:
         try:
-            passwords.verify_password(typed, stored or _nobodys_password())
+            passwords.verify_password(first or typed, stored or _nobodys_password())
         except CryptoError:
             return False
-    return stored is not None
+    return stored is not None and first is not None

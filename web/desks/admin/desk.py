@@ -2,7 +2,8 @@
 them sees bids, payers or experts' names.
 
 Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``username``, ``name``, ``password``, ``roles``, ``reason``; on
-/admin/people/<id>: …/acts/grant ``role``, ``reason``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``; on
+/admin/people/<id>: …/acts/grant ``role``, ``reason``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``, ``why``,
+…/acts/second-factor ``lost``, …/acts/enable ``back``; on
 /admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/parties →
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
 /admin/acts/calendar file ``calendar``.
@@ -22,15 +23,15 @@ from trading.kernel.work import View
 from trading.parties import parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
-from web.desks.admin import grants, keys, people, system
+from web.desks.admin import failed, grants, keys, people, system
 from web.desks.admin import log as admin_log
-from web.desks.admin.room import SEATS, admin, role_words, zone
+from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import reading, render
 from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_log", "desk", "grants", "keys", "people", "system"]
+__all__ = ["admin_log", "desk", "failed", "grants", "keys", "people", "system"]
 
 desk = admin
 
@@ -80,6 +81,12 @@ def _of_security(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
                 "Decide on a role proposed for %(name)s: %(role)s",
                 name=names.get(one.account_id, "–"),
                 role=role_words(one.role),
+            )
+            if one.deed == "grant"
+            else _(
+                "Decide on what is proposed for %(name)s: %(deed)s",
+                name=names.get(one.account_id, "–"),
+                deed=deed_words(one.deed, one.role),
             ),
             f"/admin/grants/{one.id}",
             None,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Role
 from trading.kernel.work import UnitOfWork
 from trading.parties import parties, role_proposals
 from web.desks.admin.people import kind_words, told_in_words
-from web.desks.admin.room import admin, crumbs_of, role_words
+from web.desks.admin.room import admin, crumbs_of, deed_words, role_words
 from web.http.forms import Form
-from web.http.gate import reading, render
+from web.http.gate import go, reading, render, work
+from web.http.page_rules import ByHand
 
 GRANTS = "/admin/grants"
 
@@ -29,6 +32,7 @@ def grants() -> str:
             waiting=waiting,
             decided=decided,
             names=names,
+            what=deed_words,
             me=view.actor.account_id,
             alone=len(parties.administrators(view.session)) < 2,
         )
@@ -49,6 +53,8 @@ def proposal(ident: int, form: Form | None = None) -> str:
             kind=kind_words(who.party.kind),
             names=names,
             held=[role_words(role) for role in Role if role in held],
+            what=deed_words(one.deed, one.role),
+            handed=who.handed_by is not None or one.deed == "password",
             mine=one.proposed_by == view.actor.account_id,
             about_me=one.account_id == view.actor.account_id,
             form=form or Form.blank(),
@@ -56,11 +62,19 @@ def proposal(ident: int, form: Form | None = None) -> str:
         )
 
 
-@admin.act("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, back=proposal)
-def do_confirm_grant(unit: UnitOfWork, _form: Form, ident: int) -> str:
-    with told_in_words():
-        role_proposals.confirm(unit, role_proposals.find(unit.session, ident))
-    return GRANTS
+@admin.page("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, post=ByHand.DOCUMENT, back=proposal)
+def do_confirm_grant(ident: int) -> Any:
+    """Where the password asks for a second part from now on, the answer shows it, this once."""
+    form = Form.read()
+    with told_in_words(), work() as unit:
+        unit.once(form.form_id, GRANTS)
+        one = role_proposals.find(unit.session, ident)
+        part = role_proposals.confirm(unit, one)
+        name = parties.account(unit.session, one.account_id).name
+    if not part:
+        return go(GRANTS)
+    crumbs = crumbs_of((_("Proposed roles"), GRANTS), (name, ""))
+    return render("admin/grant_done.html", part=part, name=name, crumbs=crumbs)
 
 
 @admin.act("/grants/<int:ident>/acts/refuse", needs=Act.ROLE_GRANT, back=proposal)

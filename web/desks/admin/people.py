@@ -16,7 +16,7 @@ from trading.parties import parties, role_proposals
 from trading.parties.parties import KINDS, Account, Party
 from trading.views import people_queries
 from web import words
-from web.desks.admin.room import admin, crumbs_of, role_words
+from web.desks.admin.room import admin, crumbs_of, deed_words, role_words
 from web.http.forms import Form
 from web.http.gate import reading, render, request
 from web.http.layout import page_of
@@ -169,6 +169,7 @@ def person(ident: str, form: Form | None = None) -> str:
         grants = people_queries.grant_cards(view, who)
         held = parties.roles_of(view.session, who)
         waiting = role_proposals.open_for(view.session, who)
+        proposed = {one.role for one in waiting if one.deed == "grant"}
         names = parties.names_of(
             view.session, [one.granted_by for one in grants] + [one.proposed_by for one in waiting]
         )
@@ -184,11 +185,13 @@ def person(ident: str, form: Form | None = None) -> str:
                 (one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), one.fits)
                 for one in grants
             ],
-            waiting=[(one, names.get(one.proposed_by, "–")) for one in waiting],
+            waiting=[(one, deed_words(one.deed, one.role), names.get(one.proposed_by, "–")) for one in waiting],
+            heavy=parties.bears_weight(view.session, who),
+            deeds={one.deed for one in waiting},
             offered=[
                 (role.value, role_words(role.value) + _beside(held, role))
                 for role in GRANTABLE
-                if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}
+                if role in fitting({role}, row.kind) and role not in held and role not in proposed
             ],
             crumbs=crumbs_of((_("People"), "/admin/people"), (who.username, "")),
             at=view.now,
@@ -238,12 +241,42 @@ def do_disable(unit: UnitOfWork, form: Form, ident: str) -> str:
     return f"/admin/people/{ident}"
 
 
-@admin.act("/people/<ident>/acts/reset", needs=Act.USER_ADMIN, back=person)
+@admin.act("/people/<ident>/acts/reset", needs=Act.USER_ADMIN, fresh=True, back=person)
 def do_reset(unit: UnitOfWork, form: Form, ident: str) -> str:
-    """A new password, to be changed by its owner; the second factor stays. Field: ``password``."""
-    password = form.password("password")
+    """A new password, to be changed by its owner; the second factor stays. Proposed where a role of weight is held. Fields: ``password``,
+    ``why`` for the latter."""
+    who = _account(unit, ident)
+    heavy = parties.bears_weight(unit.session, who)
+    password, why = form.password("password"), form.text("why", needed=heavy, limit=500)
     form.refuse_if_any()
-    parties.reset_password(unit, _account(unit, ident), password)
+    if heavy:
+        role_proposals.propose_password(unit, who, password, why)
+    else:
+        parties.reset_password(unit, who, password)
+    return f"/admin/people/{ident}"
+
+
+@admin.act("/people/<ident>/acts/second-factor", needs=Act.ROLE_GRANT, back=person)
+def do_second_factor(unit: UnitOfWork, form: Form, ident: str) -> str:
+    """The second factor and its recovery codes are void: for somebody who lost them. Proposed where a role of weight is held. Field:
+    ``lost``, why, for the latter."""
+    who = _account(unit, ident)
+    heavy = parties.bears_weight(unit.session, who)
+    lost = form.text("lost", needed=heavy, limit=500)
+    form.refuse_if_any()
+    if heavy:
+        role_proposals.propose_deed(unit, who, "second_factor", lost)
+    else:
+        role_proposals.reset_second_factor(unit, who)
+    return f"/admin/people/{ident}"
+
+
+@admin.act("/people/<ident>/acts/enable", needs=Act.ROLE_GRANT, back=person)
+def do_enable(unit: UnitOfWork, form: Form, ident: str) -> str:
+    """A closed account is opened again, always by two. Field: ``back``, why."""
+    back = form.text("back", limit=500)
+    form.refuse_if_any()
+    role_proposals.propose_deed(unit, _account(unit, ident), "enable", back)
     return f"/admin/people/{ident}"
 
 

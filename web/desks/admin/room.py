@@ -27,6 +27,11 @@ def role_words(role: str) -> str:
     return words.state("role", role, language()).text
 
 
+def deed_words(deed: str, role: str) -> str:
+    """What is proposed: the role, or what else two decide."""
+    return role_words(role) if deed == "grant" else words.state("account_deed", deed, language()).text
+
+
 def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
     return [(_("Administration"), "/admin"), *links]
 

@@ -22,6 +22,7 @@ from trading.parties.inbox import Letter
 from web import words
 from web.http.refusals import language
 
+DEEDS = ("password", "second_factor", "enable")
 # Every kind of message there is, by what it is about: the filter of the inbox, and the test that each has its words.
 ABOUT: dict[str, tuple[str, ...]] = {
     "deadline": (
@@ -48,6 +49,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "follow.contract",
     ),
     "account": (
+        *(f"account.{deed}_{state}" for deed in DEEDS for state in ("proposed", "granted", "refused")),
         "role.proposed",
         "role.granted",
         "role.refused",
