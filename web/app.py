@@ -256,7 +256,7 @@ def _frame(house: House) -> Frame:
         restored=g.get("restored"),
     )
     if person:
-        frame.first = bool(login.first_duty())
+        frame.first = login.first_duty()
         frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at
         frame.role = words.state("role", person.actor.role.value, lang).text
         frame.home, frame.unread = gate.HOMES[person.actor.role], gate.frame_unread()

@@ -71,6 +71,11 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
         "The bank of that account, with its number, as a transfer form asks for it. Without it bidders ask the centre.",
     ),
     ("HOTLINE", "", "Telephone number shown where something went wrong."),
+    (
+        "SECOND_FACTOR",
+        "",
+        "Must whoever holds a role of weight have a second factor? `required` or `optional`. Empty: required, except in a rehearsal.",
+    ),
     ("LOG", "WARNING", "How much the platform writes to its own log: DEBUG, INFO, WARNING, ERROR."),
     (
         "PROBES",

@@ -44,7 +44,9 @@ NAMES = (
     "MIRROR_URL",
     "MIRROR_KEY",
     "MEMORY",
+    "SECOND_FACTOR",
 )
+SECOND_FACTOR = ("required", "optional")
 _OF_TESTS = tuple(
     PREFIX + name
     for name in (
@@ -69,7 +71,8 @@ class Settings:
     ``arrival_header`` the header in which the nearest proxy says when a request had arrived; ``probes`` the outside points and their keys;
     ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop; ``mirror_url`` and ``mirror_key`` the
     supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too;
-    ``memory`` the files on other disks that hold the log's last checkpoint."""
+    ``memory`` the files on other disks that hold the log's last checkpoint;
+    ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
     data: Path
     database: str
@@ -96,6 +99,13 @@ class Settings:
     mirror_url: str = ""
     mirror_key: str = ""
     memory: tuple[str, ...] = ()
+    second_factor: str = "optional"
+
+    @property
+    def second_factor_required(self) -> bool:
+        """Not in a rehearsal, whose card has no authenticators, unless it says so."""
+        rehearsal = (self.data / "rehearsal").exists()
+        return self.second_factor == "required" or (not self.second_factor and not rehearsal)
 
     @property
     def secure(self) -> bool:
@@ -136,6 +146,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     base = (values.get("BASE_URL") or "").rstrip("/")
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise NotReady("settings.value", name=PREFIX + "BASE_URL", value=base, expected="https://bidhall.example")
+    second = values.get("SECOND_FACTOR", "").strip()
+    if second and second not in SECOND_FACTOR:
+        expected = " / ".join(SECOND_FACTOR)
+        raise NotReady("settings.value", name=PREFIX + "SECOND_FACTOR", value=second, expected=expected)
     clamd = values.get("CLAMD", "").strip()
     if clamd:
         try:
@@ -171,6 +185,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mirror_url=_address("MIRROR_URL", values),
         mirror_key=_mirror_key(values),
         memory=_memory(values.get("MEMORY", ""), data),
+        second_factor=second,
     )
 
 

@@ -399,7 +399,9 @@ class SignedIn:
     party_id: int | None
     roles: frozenset[Role]
     handed: bool = False
-    """The password came from two administrators: nothing may be done before its owner has set another."""
+    bare: bool = False
+    """``handed``: the password came from two administrators: nothing may be done before its owner has set another. ``bare``: a role
+    of weight is held and there is no second factor."""
 
     @property
     def actor(self) -> Actor:
@@ -451,14 +453,17 @@ def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedI
         party_id,
         disabled_at,
         part,
+        totp,
         kind,
         _,
     ) = rows[0]
-    role, roles = Role(acts_as), fitting((Role(row[12]) for row in rows if row[12] is not None), kind)
+    role, roles = Role(acts_as), fitting((Role(row[13]) for row in rows if row[13] is not None), kind)
     if seen_at + IDLE < now or made_at + ABSOLUTE < now or disabled_at is not None or role not in roles:
         return None
-    handed = part is not None
-    return SignedIn(login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles, handed)
+    handed, bare = part is not None, totp is None and bool(roles & OF_WEIGHT)
+    return SignedIn(
+        login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles, handed, bare
+    )
 
 
 _login, _account, _grant, _firm = (table.__table__.c for table in (Login, Account, RoleGrant, Party))
@@ -475,6 +480,7 @@ _SIGNED_IN = (
         _account.party_id,
         _account.disabled_at,
         _account.second_part,
+        _account.totp_secret,
         _firm.kind,
         _grant.role,
     )

@@ -238,9 +238,11 @@ def _stopped(rule: PageRule, arguments: dict[str, Any]) -> AnyResponse | None:
         if not wants_json() and rule.method == "POST" and (held := kept.keep(rule.back, arguments)).kept:
             return redirect("/account/sign-in?" + urlencode({"next": safe_next(held.page), "ended": "yes"}), 303)
         raise SignInNeeded("access.sign_in", reason="sign-in")
-    if (first := login.first_duty()) and rule.endpoint not in login.BEFORE_ANYTHING_ELSE:
-        if wants_json():
+    if (first := login.first_duty()) and rule.endpoint not in login.BEFORE_ANYTHING_ELSE[first]:
+        if wants_json() and first == login.OWN_PASSWORD:
             raise NotAllowed("account.own_password_first")
+        if wants_json():
+            raise NotAllowed("account.second_factor_first")
         return redirect(first, 303)
     if not any(may(who, act) for act in acts_of(rule.needs)):
         raise NotAllowed("access.role", acts=sorted(acts_of(rule.needs)), role=who.role.value)

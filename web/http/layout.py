@@ -288,7 +288,7 @@ class Frame:
     roles: list[RoleChoice] = field(default_factory=list)
     session_ends: datetime | None = None
     unread: int = 0
-    first: bool = False
+    first: str = ""
     restored: Any = None
 
     @property

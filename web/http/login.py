@@ -16,7 +16,7 @@ from functools import cache, partial
 from ipaddress import ip_address, ip_network
 
 import pyotp
-from flask import Flask, Response, after_this_request, g, has_request_context, request, session
+from flask import Flask, Response, after_this_request, current_app, g, has_request_context, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,8 @@ class Person(UserMixin):
     username: str
     handed: bool = False
     """Nothing may be done before a password of one's own is set."""
+    bare: bool = False
+    """A role of weight is held without a second factor."""
     recovered: bool = False
     """A recovery code stood in for the second factor at this very sign-in."""
 
@@ -108,6 +110,7 @@ def _person(database: Session, token: str, login: parties.Login) -> Person:
             who.party_id,
             parties.roles_of(database, who),
             who.second_part is not None,
+            parties.bears_weight(database, who) and not who.totp_secret,
         ),
     )
 
@@ -122,6 +125,7 @@ def _person_of(token: str, found: parties.SignedIn) -> Person:
         tuple(r for r in Role if r in found.roles),
         found.username,
         found.handed,
+        found.bare,
     )
 
 
@@ -132,14 +136,24 @@ def present() -> Person | None:
     return current_user._get_current_object() if current_user.is_authenticated else None
 
 
-BEFORE_ANYTHING_ELSE = frozenset({"account.password", "account.do_password", "account.confirm", "account.do_confirm"})
-"""Pages of whoever has to set a password of their own first; signing out is open to all."""
+OWN_PASSWORD, SECOND_FACTOR = "/account/password", "/account/second-factor"
+_CONFIRM = {"account.confirm", "account.do_confirm"}
+BEFORE_ANYTHING_ELSE = {
+    OWN_PASSWORD: _CONFIRM | {"account.password", "account.do_password"},
+    SECOND_FACTOR: _CONFIRM | {"account.second_factor", "account.do_second_factor"},
+}
+"""What must be done before anything else, and the pages it is done with; signing out is open to all."""
 
 
 def first_duty() -> str:
-    """The page of what must be done before anything else; "" mostly."""
+    """One of ``BEFORE_ANYTHING_ELSE``: a password of one's own, then a second factor where the centre requires one; "" mostly."""
     person = present()
-    return "/account/password" if person is not None and person.handed else ""
+    if person is None:
+        return ""
+    if person.handed:
+        return OWN_PASSWORD
+    required = person.bare and current_app.extensions["bidhall"].settings.second_factor_required
+    return SECOND_FACTOR if required else ""
 
 
 def mark() -> str:
