@@ -60,7 +60,7 @@ def do_sign_in() -> Any:
     where = safe_next(form.shown("next"), "")
     if where and (wanted := role_for(where, found.roles, found.actor.role)) is not found.actor.role:
         login.act_as(office(), found, wanted)  # what one came for decides in which of one's roles one comes
-    where = where or HOMES[found.actor.role]
+    where = login.first_duty() or where or HOMES[found.actor.role]
     return go(f"{recovery.PATH}?{urlencode({'used': 'yes', 'next': where})}" if found.recovered else where)
 
 
