@@ -47,6 +47,11 @@ class SetClock:
         self._moment += timedelta(**by)
 
 
+def machine_seconds() -> int:
+    """Unix seconds of the machine's own clock, whatever clock the platform goes by: for what two processes agree on between them."""
+    return int(time.time())
+
+
 class FileClock:
     """A rehearsal clock held in a file: another process moves it by writing a moment there."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
+
+from trading.kernel.clock import machine_seconds
 
 SECONDS = 150
 """How long a lease stands after it was last renewed: two quiet ticks, and some patience."""
@@ -36,11 +37,11 @@ class Holder:
     until: int = 0
 
     def renewed(self) -> Holder:
-        return replace(self, until=int(time.time()) + SECONDS)
+        return replace(self, until=machine_seconds() + SECONDS)
 
     def stands(self) -> bool:
         """Whether its time is not up, and its process not known to have ended: known on the machine, and since the boot, it runs on."""
-        if self.until <= time.time():
+        if self.until <= machine_seconds():
             return False
         if (self.host, self.boot, self.space) != (socket.gethostname(), boot(), space()) or not self.boot:
             return True

@@ -39,6 +39,8 @@ from trading.kernel.lease import Holder, of_json
 
 logger = logging.getLogger("bidhall.memory")
 
+PAUSE_MS = 50
+"""Between two looks at a memory that somebody else holds."""
 MOST = 100_000
 """Bytes a memory may have: a note and a few words."""
 KEYS = frozenset(("v", "platform", "checkpoint", "at"))
@@ -236,7 +238,7 @@ class Memory:
                 logger.error("no lease in the memory %s: %s", path, type(error).__name__)
 
     @contextmanager
-    def _patiently(self, seconds: float = 10) -> Iterator[None]:
+    def _patiently(self, seconds: int = 10) -> Iterator[None]:
         """Hold every file, after whoever holds one just now for a tick."""
         end = time.monotonic() + seconds
         while True:
@@ -244,7 +246,7 @@ class Memory:
                 if ours or time.monotonic() > end:
                     yield
                     return
-            time.sleep(0.05)
+            time.sleep(PAUSE_MS / 1000)
 
 
 def _lease(path: Path) -> Holder | None:
