@@ -284,6 +284,7 @@ def _check_one(
         parts=parts,
         sides=sides,
         complaints=complaints,
+        outage=outage,
         copied=name in given.copied_at_first,
         sink=sink,
     )

@@ -4,12 +4,14 @@ stayed away; what is changed in it is found."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from crypto.ticks import tick_by
 from tests.kit import opening_steps
 from tests.kit.database import Databases
+from tests.kit.world import World
 from tests.trading.opening.test_co_opening import listed, on, part_of, post, verdicts
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
@@ -23,22 +25,27 @@ def finished(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
     """Three bids; two bidders give their part, the third stays away. The purchaser ends the tender after the opening."""
     folder = tmp_path_factory.mktemp("co-opening")
     with world_of(databases, folder, 3) as world:
-        world.tick()
-        early = play.checkpoint(world)
-        ref = listed(world)
-        for username in world.bidders[:2]:
-            post(world, ref, username, part_of(world, ref, username))
-        on(world, ref, ticking=True)
-        opening_steps.open_set(world, ref)
-        assert verdicts(world, ref) == {
-            "bidder1": ("opened", ""),
-            "bidder2": ("opened", ""),
-            "bidder3": ("BIDDER_PART_MISSING", "bidder"),
-        }
-        with world.work("buyer") as work:
-            publication.terminate(work, world.lot_in(work, ref), reason="采购任务取消")
-        play.turn(world)
-        yield play.bundled(world, ref, folder, early)
+        yield played(world, folder, ticking=True, blamed="bidder")
+
+
+def played(world: World, folder: Path, *, ticking: bool, blamed: str) -> play.Finished:
+    """``ticking``: whether the log goes on while the bidders' parts are taken."""
+    world.tick()
+    early = play.checkpoint(world)
+    ref = listed(world)
+    for username in world.bidders[:2]:
+        post(world, ref, username, part_of(world, ref, username))
+    on(world, ref, ticking=ticking)
+    opening_steps.open_set(world, ref)
+    assert verdicts(world, ref) == {
+        "bidder1": ("opened", ""),
+        "bidder2": ("opened", ""),
+        "bidder3": ("BIDDER_PART_MISSING", blamed),
+    }
+    with world.work("buyer") as work:
+        publication.terminate(work, world.lot_in(work, ref), reason="采购任务取消")
+    play.turn(world)
+    return play.bundled(world, ref, folder, early)
 
 
 def test_every_claim_holds_in_both_profiles(finished: play.Finished) -> None:
@@ -48,6 +55,15 @@ def test_every_claim_holds_in_both_profiles(finished: play.Finished) -> None:
     (opening,) = [claim["detail"] for claim in verify_bundle(finished.audit)["claims"] if claim["name"] == "opening"]
     assert "2 bidders gave their own part before the shares" in str(opening)
     assert not [name for name in play.contents(finished.public) if name.startswith("opening/bidder-part.")]
+
+
+def test_an_outage_in_the_time_of_the_parts_is_charged_to_the_platform_and_holds(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """Nobody could give a part while the log stood still: whoever stayed away is not to blame, and the verifier reckons the same."""
+    with world_of(databases, tmp_path, 3) as world:
+        found = played(world, tmp_path, ticking=False, blamed="platform")
+        assert play.broken(verify_bundle(found.audit)) == {}
 
 
 def test_a_part_left_out_of_the_archive_is_found(finished: play.Finished) -> None:
