@@ -14,23 +14,14 @@ from sqlalchemy import func, or_, select
 from crypto.canonical import unb64u
 from crypto.keys import fingerprint
 from trading.custody import officers
-from trading.kernel.access import Role, fitting
+from trading.kernel.access import OF_WEIGHT, Role, fitting
 from trading.kernel.work import View
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Account, Login, Party, RoleGrant
 from trading.tendering.tenders import Lot
 
-SECOND_FACTOR_ROLES = (
-    Role.OFFICER,
-    Role.CASHIER,
-    Role.CONTROLLER,
-    Role.PURCHASER,
-    Role.SUPERVISOR,
-    Role.SYSTEM_ADMIN,
-    Role.SECURITY_ADMIN,
-    Role.AUDIT_ADMIN,
-)
-"""Roles whose holders should have a second factor."""
+SECOND_FACTOR_ROLES = tuple(role for role in Role if role in OF_WEIGHT or role is Role.PURCHASER)
+"""Roles whose holders should have a second factor: those of weight, which a real site asks it of, and whoever awards."""
 UNOPENED = ("ACCEPTED", "NOTICE", "BIDDING", "OPENING")
 
 
