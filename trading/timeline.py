@@ -24,6 +24,7 @@ from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
 from trading.kernel.errors import WrongStep
+from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork
 from trading.procedures import procedure_of
 from trading.tendering import notices, terms
@@ -135,6 +136,7 @@ def _seal_tick(office: Office) -> list[str] | None:
     except IntegrityError:
         return None  # another machine sealed it
     if office.memory is not None:
+        fault("memory.keep")
         office.memory.keep(tick.checkpoint, at)
     return [lot.ref for lot in lots]
 

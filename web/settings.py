@@ -268,7 +268,7 @@ def secret_of(folder: Path, name: str = SECRET_FILE) -> str:
     """A secret of 256 bits from its 0600 file, made on first use. Refuses: NotReady ``settings.secret_open`` when others can read it."""
     path = folder / name
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

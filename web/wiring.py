@@ -22,6 +22,7 @@ from trading.kernel.errors import NotReady, Refusal
 from trading.kernel.lease import Holder
 from trading.kernel.memory import Memory
 from trading.kernel.work import Office
+from web import private
 from web.clamd import Clamd, parse_address
 from web.settings import Settings, secret_of
 from web.workers.mirror.line import Line
@@ -39,7 +40,7 @@ def open_office(settings: Settings) -> Office:
         raise NotReady("faults.not_rehearsal", name=faults.VARIABLE)
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private.make(settings.data)
     clock, engine = open_clock(settings), open_engine(settings.database)
     keys = _keys_of(settings, engine)
     return Office(
@@ -60,6 +61,7 @@ def open_signing_office(settings: Settings) -> Office:
 
     Refuses: NotReady as ``open_office``, and ``log.foreign_name``, ``log.foreign_log_key``, ``log.foreign_signing_key``.
     """
+    private.narrow(settings)
     office = open_office(settings)
     with office.view(CLOCK) as view:
         log_own.check(view.session, office.platform, office.keys)

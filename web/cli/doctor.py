@@ -50,6 +50,7 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     except NotReady as refusal:
         return [*found, Found("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
     found += _settings(settings)
+    found += _modes(settings)
     found += _scanner(settings)
     engine = _database(settings, found)
     if engine is None:
@@ -99,6 +100,17 @@ def _versions() -> Found:
         except metadata.PackageNotFoundError:
             return Found("versions", "error", f"{name} is not installed", "install the package with its dependencies")
     return Found("versions", "ok", ", ".join(texts))
+
+
+def _modes(settings: Any) -> list[Found]:
+    """What others of this machine may read of ours; `serve` narrows it, unless it lies in somebody else's name."""
+    from web import private
+
+    open_to_others = private.wide(settings)
+    if not open_to_others:
+        return [Found("modes", "ok", "data folder, sealed files and database are for the platform's user alone")]
+    names = " ".join(map(str, open_to_others))
+    return [Found("modes", "error", f"others on this machine may read or enter: {names}", f"chmod go-rwx {names}")]
 
 
 def _scanner(settings: Any) -> list[Found]:

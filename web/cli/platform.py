@@ -18,11 +18,11 @@ from web.cli.common import answer, guarded, json_option, lang_option, read_bytes
 @guarded
 def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
     """Bring the database to this version: say what is pending, keep a copy of an SQLite file beside it, apply all in one transaction."""
-    from web import schema, wiring
+    from web import private, schema, wiring
     from web.settings import read_settings
 
     settings = read_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private.make(settings.data)
     engine = wiring.open_engine(settings.database)
     todo = schema.plan(engine)
     if not as_json:

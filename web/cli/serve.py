@@ -38,10 +38,10 @@ GATHER = 10_000
 @guarded
 def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, lang: str | None) -> None:
     """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
-    from web import logs, wiring
+    from web import logs, private, wiring
 
     settings = read_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private.make(settings.data)
     with _listening(host, port) as at:
         if demo:
             settings = _demo_town(settings, at, host, port)
@@ -50,6 +50,8 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
             say(
                 "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
             )
+        if narrowed := private.narrow(settings):
+            say(f"others could read these, and no longer can: {', '.join(map(str, narrowed))}")
         logs.start(settings.log)
         keeper = (
             _watch(settings, host, port)

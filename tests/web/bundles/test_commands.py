@@ -28,8 +28,11 @@ Run = Callable[..., Ran]
 
 
 def data_folder(world: World, folder: Path) -> Path:
-    """A data folder over the world's database, blobs and keys."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A data folder over the world's database, blobs and keys, all of them the platform's alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    world.office.blobs.folder.chmod(0o700)
+    if world.office.engine.dialect.name == "sqlite":
+        Path(world.office.engine.url.database or "").chmod(0o600)
     for name, secret in ((SIGNING_KEY, world.office.keys.signing), (LOG_KEY, world.office.keys.log)):
         (folder / name).touch(0o600)
         (folder / name).write_text(secret.hex())

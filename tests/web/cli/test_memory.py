@@ -193,7 +193,7 @@ def test_killed_between_the_tick_and_its_memory_goes_on(house: House, nest: Nest
     server = nest.serve(house, fault="log.sealed:down@1", wait=False)
     house.advance(minutes=1)
     server.gone()
-    server = nest.serve(house, fault="work.committed:down@1", wait=False)
+    server = nest.serve(house, fault="memory.keep:down@1", wait=False)
     server.gone()
     assert held(kept(house)) == remembered and rows(house)[0] == remembered + 1
     ticked(house)
