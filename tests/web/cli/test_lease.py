@@ -20,6 +20,8 @@ from tests.web.cli.test_own_keys import rows
 from trading.kernel import lease, memory
 from trading.kernel.lease import Holder
 
+pytestmark = pytest.mark.long  # real servers, killed and started again
+
 
 @pytest.fixture(scope="module")
 def nest() -> Iterator[Nest]:

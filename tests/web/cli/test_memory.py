@@ -32,6 +32,8 @@ from web.workers.watch import beacon
 
 REF = "ref"
 
+pytestmark = pytest.mark.long  # real servers, killed and started again
+
 
 @pytest.fixture(scope="module")
 def nest() -> Iterator[Nest]:
