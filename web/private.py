@@ -26,7 +26,7 @@ def make(folder: Path) -> None:
 
 def wide(settings: Settings) -> list[Path]:
     """What others may read, write or enter, of what is there."""
-    return [path for path in _ours(settings) if _open(path) and (path.is_dir() or _open(path.parent))]
+    return [path for path in _ours(settings) if _open(path) and (path == settings.data or _open(path.parent))]
 
 
 def narrow(settings: Settings) -> list[Path]:

@@ -33,6 +33,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_new_data_folder_is_closed_to_others(data: Path) -> None:
     assert mode(data) == 0o700
     assert modes_found()["level"] == "ok"
+    assert (data / "blobs").is_dir()  # which the first look has made
+    assert modes_found()["level"] == "ok"
 
 
 def test_what_others_may_read_is_named_and_narrowed(data: Path) -> None:
