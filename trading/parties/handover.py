@@ -7,21 +7,17 @@ their own. The two typed one after the other sign in, to nothing but setting a p
 from __future__ import annotations
 
 import hmac
-import secrets
 from hashlib import sha256
 
+from trading.parties import handed_codes
 from trading.parties.parties import Account
-
-_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # without the letters and digits that are read one for the other
-_LENGTH = 16
-_SHOWN = _LENGTH + _LENGTH // 4 - 1
 
 
 def add(who: Account) -> str:
     """From now on the password works with a second part only; it is returned to be shown once, and kept as a hash."""
-    part = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    part = handed_codes.draw()
     who.second_part = _hash(who.id, part)
-    return "-".join(part[at : at + 4] for at in range(0, _LENGTH, 4))
+    return handed_codes.written(part)
 
 
 def first_part(account_id: int, second_part: str | None, typed: str) -> str | None:
@@ -29,10 +25,10 @@ def first_part(account_id: int, second_part: str | None, typed: str) -> str | No
     if second_part is None:
         return typed
     typed = typed.strip()
-    part = "".join(c for c in typed[-_SHOWN:].upper() if c.isalnum())
-    if len(part) != _LENGTH or not hmac.compare_digest(_hash(account_id, part), second_part):
+    part = handed_codes.read(typed[-handed_codes.WRITTEN :])
+    if part is None or not hmac.compare_digest(_hash(account_id, part), second_part):
         return None
-    return typed[:-_SHOWN].rstrip()
+    return typed[: -handed_codes.WRITTEN].rstrip()
 
 
 def owned(who: Account) -> None:

@@ -6,7 +6,6 @@ password; new ones void the old. Whoever has none left, and no authenticator, is
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from hashlib import sha256
 
@@ -17,12 +16,10 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict
 from trading.kernel.work import UnitOfWork
-from trading.parties import parties
+from trading.parties import handed_codes, parties
 from trading.parties.parties import Account
 
 MANY = 10
-_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # without the letters and digits that are read one for the other
-_LENGTH = 16  # 79 bits: a plain hash is enough
 
 
 class RecoveryCode(Base):
@@ -44,17 +41,17 @@ def make(work: UnitOfWork) -> list[str]:
     if not who.totp_secret:
         raise Conflict("recovery.no_second_factor")
     drop(work.session, who)
-    codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)) for _ in range(MANY)]
+    codes = [handed_codes.draw() for _ in range(MANY)]
     work.session.add_all(RecoveryCode(account_id=who.id, code_hash=_hash(who, one), made_at=work.now) for one in codes)
     work.session.flush()
     work.record("account.recovery_codes", f"account/{who.id}", person=f"account:{who.id}")
-    return ["-".join(one[at : at + 4] for at in range(0, _LENGTH, 4)) for one in codes]
+    return [handed_codes.written(one) for one in codes]
 
 
 def use(work: UnitOfWork, who: Account, typed: str) -> bool:
     """Take a code once; the caller holds the account. Its owner is told."""
-    code = "".join(c for c in typed.upper() if c.isalnum())
-    if len(code) != _LENGTH:
+    code = handed_codes.read(typed)
+    if code is None:
         return False
     row = work.session.scalar(
         select(RecoveryCode).where(

@@ -45,13 +45,13 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
     with _listening(host, port) as at:
         if demo:
             settings = _demo_town(settings, at, host, port)
+        if narrowed := private.narrow(settings):  # said, where what opens the office would do it unsaid
+            say(f"others could read these, and no longer can: {', '.join(map(str, narrowed))}")
         office = _prepare(settings, demo)
         if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
             say(
                 "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
             )
-        if narrowed := private.narrow(settings):
-            say(f"others could read these, and no longer can: {', '.join(map(str, narrowed))}")
         logs.start(settings.log)
         keeper = (
             _watch(settings, host, port)

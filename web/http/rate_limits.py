@@ -72,12 +72,16 @@ class SqlStorage(Storage):
     def base_exceptions(self) -> Any:
         return SQLAlchemyError
 
+    def insert(self) -> Any:
+        """An insert that may say what to do where the key is there."""
+        return (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
+
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = milliseconds(self.clock.now())
-        insert = (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
         over = RateCount.expires < now
         statement = (
-            insert.values(key=key[:300], n=amount, expires=now + expiry * 1000)
+            self.insert()
+            .values(key=key[:300], n=amount, expires=now + expiry * 1000)
             .on_conflict_do_update(
                 index_elements=[RateCount.key],
                 set_={
@@ -137,25 +141,10 @@ class RateLimits:
 
     def try_once(self, door: Guessing, *who: str) -> None:
         """Begin a try; it counts as wrong until ``was_right``. Refuses: TooEarly ``signin.wait`` while the wait runs, uncounted."""
-        storage = self.storage
-        now, kept = milliseconds(storage.clock.now()), _in_ms(door.remembered)
-        insert = (postgresql if storage.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
-        over = RateCount.expires < now
-        statement = (
-            insert.values(key=self._key(door, who), n=1, expires=now + kept)
-            .on_conflict_do_update(
-                index_elements=[RateCount.key],
-                set_={"n": case((over, 1), else_=RateCount.n + 1), "expires": now + kept},
-                where=or_(over, RateCount.expires - kept + _wait_in_sql(door) <= now),
-            )
-            .returning(RateCount.n)
-        )
-        with storage.engine.begin() as connection:
-            counted = connection.execute(statement).scalar()
-        if counted is None:
+        if not self._count(door, who, waited=True):
             self.look(door, *who)
             # The wait ended between the two statements: whoever tries again gets in.
-            raise TooEarly("signin.wait", until=storage.clock.now())
+            raise TooEarly("signin.wait", until=self.storage.clock.now())
 
     def look(self, door: Guessing, *who: str) -> None:
         """Refuses: TooEarly ``signin.wait`` while the wait after the last wrong try runs."""
@@ -173,19 +162,29 @@ class RateLimits:
 
     def was_wrong(self, door: Guessing, *who: str) -> None:
         """Count a wrong try that no ``try_once`` has counted."""
-        storage = self.storage
-        now, kept = milliseconds(storage.clock.now()), _in_ms(door.remembered)
-        insert = (postgresql if storage.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
-        statement = insert.values(key=self._key(door, who), n=1, expires=now + kept).on_conflict_do_update(
-            index_elements=[RateCount.key],
-            set_={"n": case((RateCount.expires < now, 1), else_=RateCount.n + 1), "expires": now + kept},
-        )
-        with storage.engine.begin() as connection:
-            connection.execute(statement)
+        self._count(door, who, waited=False)
 
     def was_right(self, door: Guessing, *who: str) -> None:
         """A right try forgets the wrong ones before it."""
         self.storage.clear(self._key(door, who))
+
+    def _count(self, door: Guessing, who: tuple[str, ...], *, waited: bool) -> bool:
+        """One wrong try more; whether it was counted. ``waited``: only where no wait runs, in the same statement."""
+        storage = self.storage
+        now, kept = milliseconds(storage.clock.now()), _in_ms(door.remembered)
+        over = RateCount.expires < now
+        statement = (
+            storage.insert()
+            .values(key=self._key(door, who), n=1, expires=now + kept)
+            .on_conflict_do_update(
+                index_elements=[RateCount.key],
+                set_={"n": case((over, 1), else_=RateCount.n + 1), "expires": now + kept},
+                where=or_(over, RateCount.expires - kept + _wait_in_sql(door) <= now) if waited else None,
+            )
+            .returning(RateCount.n)
+        )
+        with storage.engine.begin() as connection:
+            return connection.execute(statement).scalar() is not None
 
     def _key(self, door: Guessing, who: tuple[str, ...]) -> str:
         """Keyed and hashed: people type passwords where a name belongs, and the database must not hold what they typed."""

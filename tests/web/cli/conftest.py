@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,15 @@ from sqlalchemy import Engine
 
 from tests.kit import sealing
 from tests.kit.commands import Desk
+from tests.kit.real_server import Nest, hatchery
 from tests.kit.world import World
+
+
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Nest]:
+    """Where the real servers of a file are hatched."""
+    with hatchery() as found:
+        yield found
 
 
 @pytest.fixture

@@ -6,12 +6,11 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.ground import over
-from tests.kit.real_server import Died, House, Nest, Server, hatchery
+from tests.kit.real_server import Died, House, Nest, Server
 from tests.web.bundles.test_commands import codes
 from tests.web.cli.test_memory import held, kept, saved, ticked, until
 from tests.web.cli.test_memory import house as house  # the fixture
@@ -21,12 +20,6 @@ from trading.kernel import lease, memory
 from trading.kernel.lease import Holder
 
 pytestmark = pytest.mark.long  # real servers, killed and started again
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Nest]:
-    with hatchery() as found:
-        yield found
 
 
 def copy_of(house: House) -> House:

@@ -20,7 +20,7 @@ from tests.faults.ground import copied
 from tests.faults.test_full_disk import upload
 from tests.faults.test_server_upload_kills import WHO, handing
 from tests.kit import stages
-from tests.kit.real_server import House, Nest, hatchery, house_of
+from tests.kit.real_server import House, Nest, house_of
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from tests.web.bundles.test_commands import codes
@@ -33,12 +33,6 @@ from web.workers.watch import beacon
 REF = "ref"
 
 pytestmark = pytest.mark.long  # real servers, killed and started again
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Nest]:
-    with hatchery() as found:
-        yield found
 
 
 @pytest.fixture

@@ -15,16 +15,10 @@ from sqlalchemy import Engine
 from crypto.keys import new_secret
 from tests.faults.ground import copied
 from tests.kit import stages
-from tests.kit.real_server import Died, House, Nest, hatchery, house_of
+from tests.kit.real_server import Died, House, Nest, house_of
 from tests.kit.world import World
 from tests.web.bundles.test_commands import codes, command_line
 from web.wiring import LOG_KEY, SIGNING_KEY
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Nest]:
-    with hatchery() as found:
-        yield found
 
 
 @pytest.fixture
