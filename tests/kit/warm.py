@@ -1,12 +1,14 @@
-"""What every test would compile anew and is the same each time: SQL out of statements, Python out of templates, and the rules of addresses.
+"""What every test would reckon anew and is the same each time: SQL out of statements, Python out of templates, rules of addresses, and the
+slow hashes of passwords and passphrases.
 
 A served house compiles each of these once and lives for weeks; a test opens a house of its own and would compile them for half of its
-time. Here they are kept for the process (templates for the run). Nothing but the compiling is left out: engines, connections, applications
-and template environments are each test's own.
+time. Here they are kept for the process (templates for the run). Nothing but the reckoning is left out: engines, connections, applications
+and template environments are each test's own, and a hash is kept under all it is made of.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
+from crypto import keyfiles, passwords
+from crypto.errors import CryptoError
 from trading.kernel import db
 
 STATEMENTS = 4000
@@ -30,6 +34,8 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     patch.setattr(db, "create_engine", warm_engine)
     patch.setattr(Flask, "url_rule_class", KeptRule)
+    patch.setattr(keyfiles, "wrapping_key", functools.cache(keyfiles.wrapping_key))
+    patch.setattr(passwords, "verify_password", kept_verify)
     patch.setattr(
         Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
     )
@@ -53,11 +59,45 @@ def warm_engine(url: str, **how: Any) -> Engine:
     return engine
 
 
+_REFUSED: dict[tuple[str, str], CryptoError | None] = {}
+
+
+def kept_verify(password: str, phc: str, verify: Callable[[str, str], None] = passwords.verify_password) -> None:
+    """``verify_password``, reckoned once for a password and a hash. Making a hash is not kept: each has a salt of its own."""
+    asked = (password, phc)
+    if asked not in _REFUSED:
+        try:
+            verify(password, phc)
+            _REFUSED[asked] = None
+        except CryptoError as error:
+            _REFUSED[asked] = error
+    if (told := _REFUSED[asked]) is not None:
+        raise CryptoError(told.code, told.detail)
+
+
 _BUILDERS: dict[tuple[str, bool], Callable[..., tuple[str, str]]] = {}
 
 
+_PARTS: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+
 class KeptRule(Rule):
-    """A rule whose builder is compiled once: the code asks the rule it is called on for its converters."""
+    """A rule of addresses that is read and whose builder is compiled once: the code asks the rule it is called on for its converters."""
+
+    def compile(self) -> None:
+        if self.defaults or self.subdomain or self.host or self.map is None or self.map.host_matching:
+            super().compile()
+            return
+        key = (self.rule, self.merge_slashes, frozenset(self.map.converters.items()))
+        if key not in _PARTS:
+            super().compile()
+            _PARTS[key] = (self._parts, self._trace, self._converters, frozenset(self.arguments))
+            return
+        parts, trace, converters, arguments = _PARTS[key]
+        self._parts, self._trace, self._converters = list(parts), list(trace), dict(converters)
+        self.arguments = set(arguments)
+        self._build = self._compile_builder(False).__get__(self, None)
+        self._build_unknown = self._compile_builder(True).__get__(self, None)
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         if self.defaults or self.subdomain or self.host or self.map is None or self.map.host_matching:
