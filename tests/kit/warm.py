@@ -1,5 +1,5 @@
-"""What every test would reckon anew and is the same each time: SQL out of statements, Python out of templates, rules of addresses, and the
-slow hashes of passwords and passphrases.
+"""What every test would reckon anew and is the same each time: SQL out of statements, Python out of templates, rules of addresses, the slow
+hashes of passwords and passphrases, and whether a signature verifies.
 
 A served house compiles each of these once and lives for weeks; a test opens a house of its own and would compile them for half of its
 time. Here they are kept for the process (templates for the run). Nothing but the reckoning is left out: engines, connections, applications
@@ -21,12 +21,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
-from crypto import keyfiles, passwords
+from crypto import keyfiles, passwords, signatures
 from crypto.errors import CryptoError
 from trading.kernel import db
 
 STATEMENTS = 4000
 """As many as are kept; the suite has some three thousand."""
+SIGNATURES = 16_384
+"""Signatures that verified, of which a bundle has some thousand, and its forgeries nearly the same."""
 
 
 def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -36,6 +38,7 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(Flask, "url_rule_class", KeptRule)
     patch.setattr(keyfiles, "wrapping_key", functools.cache(keyfiles.wrapping_key))
     patch.setattr(passwords, "verify_password", kept_verify)
+    patch.setattr(signatures, "ed25519_verify", functools.lru_cache(SIGNATURES)(signatures.ed25519_verify))
     patch.setattr(
         Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
     )

@@ -197,7 +197,8 @@ class Forger:
     def __init__(self, world: World, path: Path) -> None:
         self.world, self.path = world, path
         self.files = contents(path)
-        self.profile = verify_bundle(path)["profile"]
+        with zipfile.ZipFile(path) as archive:
+            self.profile = json.loads(archive.read(bundle.INDEX))["profile"]
 
     def below(self, start: str) -> list[str]:
         return sorted(name for name in self.files if name.startswith(start))
