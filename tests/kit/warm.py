@@ -33,15 +33,18 @@ SIGNATURES = 16_384
 
 def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Until ``patch`` is undone. ``folder``: of the run, where workers share compiled templates."""
-    folder.mkdir(exist_ok=True)
     patch.setattr(db, "create_engine", warm_engine)
     patch.setattr(Flask, "url_rule_class", KeptRule)
     patch.setattr(keyfiles, "wrapping_key", functools.cache(keyfiles.wrapping_key))
     patch.setattr(passwords, "verify_password", kept_verify)
     patch.setattr(signatures, "ed25519_verify", functools.lru_cache(SIGNATURES)(signatures.ed25519_verify))
-    patch.setattr(
-        Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
-    )
+    patch.setattr(Flask, "jinja_options", templates_in(folder))
+
+
+def templates_in(folder: Path) -> dict[str, Any]:
+    """Jinja's options of an application whose compiled templates are kept in a folder."""
+    folder.mkdir(exist_ok=True)
+    return {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
 
 
 _DIALECTS: dict[tuple[str, str], tuple[Dialect, Any]] = {}

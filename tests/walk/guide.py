@@ -56,12 +56,13 @@ BUILT = """() => {
     if (node.nodeType === 3) return node.textContent.trim() ? '_' : '';
     if (node.nodeType !== 1 || /^(script|style|template|link)$/i.test(node.tagName)) return '';
     const names = [...node.attributes].map(a => a.name).filter(name => told.test(name));
-    const parts = [...node.childNodes].map(built).filter((part, i, all) => part && part !== all[i - 1]);
+    const parts = [...new Set([...node.childNodes].map(built))].filter(part => part);
+    if (/^(TBODY|UL|OL|DL)$/.test(node.tagName)) parts.sort();
     return `<${node.tagName} ${node.getAttribute('class') || ''} ${node.getAttribute('role') || ''} ${names}>${parts.join('')}`;
   };
   return built(document.documentElement);
 }"""
-"""What a page is made of: elements, classes, names of attributes, whether there is text; rows alike once."""
+"""What a page is made of: elements, classes, names of attributes, whether there is text; what is alike once, rows in any order."""
 JUDGED: set[tuple[str, int]] = set()
 """What axe found nothing wrong with, and at which width."""
 WIDE = """() => {

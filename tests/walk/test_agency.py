@@ -130,7 +130,7 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
     for officer in officers:
         officer.go(hall)
         with_key(officer, "drills", again=True)
-    walk.town.settle(61)
+    walk.town.jump(seconds=61)
     agent.go(lot)
     agent.follow(f"main a[href='{lot}/preview']")
     agent.follow(f"main a[href='{lot}/publish']")

@@ -64,7 +64,7 @@ def test_the_open_seats_score_and_lock(walk: Walk, ref: str, sheets: dict[str, P
 
 
 def test_the_list_is_published_and_everybody_reveals(walk: Walk, ref: str, sheets: dict[str, Path]) -> None:
-    walk.town.settle(12)  # the last sheet is in the log
+    walk.town.jump(seconds=12)  # the last sheet is in the log
     names = sorted(sheets)
     first = names[0]
     to_room(walk, first, ref).follow(f"main a[href='/expert/{ref}/list']").press("form[action$='/acts/list'] button")
@@ -76,7 +76,7 @@ def test_the_list_is_published_and_everybody_reveals(walk: Walk, ref: str, sheet
             else to_room(walk, name, ref).follow(f"main a[href='/expert/{ref}/list']")
         )
         with_key(member, "sign-list", again=name in opened)
-    walk.town.settle(12)
+    walk.town.jump(seconds=12)
     for name in names:
         member = walk.person(name).go(f"/expert/{ref}/list").follow(f"main a[href='/expert/{ref}/reveal']")
         confirm(member)

@@ -34,7 +34,16 @@ from tests.house.tree import ROOT
 from trading.kernel.clock import FileClock, write_moment
 
 FILLED = "filled-at"
-COMMAND = "import sys; from web.cli.main import main; sys.argv[0] = 'bidhall'; main()"
+COMMAND = """
+import sys
+from pathlib import Path
+from flask import Flask
+from tests.kit import warm
+Flask.jinja_options = warm.templates_in(Path(sys.argv.pop(1)))  # compiled once a run, not once a town
+from web.cli.main import main
+sys.argv[0] = "bidhall"
+main()
+"""
 FILL = """
 import sys
 from web.rehearsal.town import filling
@@ -186,9 +195,10 @@ def served(kept: Path, folder: Path) -> Iterator[Town]:
     log = folder / "serve.log"
     told = json.loads((data / "town.json").read_text(encoding="utf-8"))
     town = Town(f"http://127.0.0.1:{port}", data, clock, log, told, _start=start)
+    compiled = str(kept.with_name(kept.name + ".templates"))
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "serve", "--demo", "--port", str(port), "--no-watch"], cwd=folder,
+            [sys.executable, "-c", COMMAND, compiled, "serve", "--demo", "--port", str(port), "--no-watch"], cwd=folder,
             env={**_environment(data), "BIDHALL_TEST_CLOCK": str(clock.path), "PYTHONPATH": str(ROOT)}, stdout=out, stderr=out,
             start_new_session=True,
         )  # fmt: skip
