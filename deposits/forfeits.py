@@ -12,14 +12,15 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import demands, receipts
+from deposits import bound, demands, receipts
 from deposits.demands import DepositDemand, DepositHold
 from deposits.ledger import accounts, postings
-from deposits.refunds import triggers
-from deposits.refunds.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
+from deposits.refunds import approvals, refunds, triggers
+from deposits.refunds.refunds import Refund, parts_of, terminal_of
 from deposits.refunds.refunds import of_demand as refunds_of_demand
-from trading.kernel import ids
+from trading.kernel import audit, ids
 from trading.kernel.access import Act, may
+from trading.kernel.audit import ActRecord
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
@@ -128,7 +129,14 @@ def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str
     work.send(
         f"forfeit/{new.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.hearing", forfeit=new.ref
     )
-    work.record("forfeit.draft", new.log_of, ground=ground, account=demand.participant.party.code)
+    work.record(
+        "forfeit.draft",
+        new.log_of,
+        ground=ground,
+        account=demand.participant.party.code,
+        forfeit=new.ref,
+        bound=audit.hide(_proposal(new)),
+    )
     return new
 
 
@@ -139,24 +147,32 @@ def hear(work: UnitOfWork, forfeit: Forfeit, *, hearing: str) -> None:
         raise Invalid("form.required", field="hearing")
     work.lock(forfeit)
     forfeit.hearing, forfeit.heard_at = hearing.strip(), work.now
-    FORFEIT_FLOW.take(work, forfeit, "hear")
+    FORFEIT_FLOW.take(work, forfeit, "hear", forfeit=forfeit.ref, bound=audit.hide({"hearing": forfeit.hearing}))
 
 
 def check(work: UnitOfWork, forfeit: Forfeit) -> None:
-    """The controller checks ground, evidence and hearing. Refuses: NotAllowed (``refund.same_person``), WrongStep."""
+    """The controller checks ground, evidence and hearing. Refuses: NotAllowed (``refund.same_person``), WrongStep, Conflict
+    ``forfeit.book_differs`` (the row is not what was proposed and heard)."""
     work.require(Act.REFUND_APPROVE)
     if work.actor.account_id == forfeit.drafted_by:
         raise NotAllowed("refund.same_person")
     work.lock(forfeit)
+    FORFEIT_FLOW.check(forfeit, "check")
+    drafted = _in_book(work, forfeit, "draft", _proposal(forfeit))
+    _in_book(work, forfeit, "hear", {"hearing": forfeit.hearing})
+    if approvals.is_by(drafted, work.actor.account_id):
+        raise NotAllowed("refund.same_person")
+    if not approvals.is_by(drafted, forfeit.drafted_by):
+        raise Conflict("forfeit.book_differs", of=forfeit.ref, differs="drafted")
     forfeit.checked_by, forfeit.checked_at = work.actor.account_id, work.now
-    FORFEIT_FLOW.take(work, forfeit, "check")
+    FORFEIT_FLOW.take(work, forfeit, "check", forfeit=forfeit.ref, bound=audit.hide(_checked(forfeit)))
 
 
 def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     """The purchaser decides, the money is posted, the bidder is told.
 
     Refuses: NotAllowed (not this lot's purchaser; ``refund.same_person``; not freshly signed in), WrongStep, Conflict (a refund is
-    running, ``forfeit.nothing_left``).
+    running, ``forfeit.nothing_left``; ``forfeit.book_differs``, ``refund.not_as_received``: the rows are not what was checked).
     """
     work.require(Act.AWARD_DECIDE)
     demand = forfeit.demand
@@ -167,6 +183,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     work.lock(demand)
     work.lock(forfeit)
     FORFEIT_FLOW.check(forfeit, "decide")
+    _require_as_checked(work, forfeit)
     running = {row.receipt_id: row for row in refunds_of_demand(work.session, demand.id) if row.part == "deposit"}
     parts = to_keep(work.session, demand)
     if not parts:
@@ -177,7 +194,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
             work.lock(row)
             if row.state != "DUE" or row.bank_key is not None:
                 raise Conflict("forfeit.refund_running", state=row.state)
-            REFUND_FLOW.take(work, row, "forfeit", forfeit=forfeit.ref)
+            refunds.step(work, row, "forfeit", forfeit=forfeit.ref)
         postings.post(
             work,
             "forfeited",
@@ -189,7 +206,19 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     forfeit.decided_by, forfeit.decided_at = work.actor.account_id, work.now
     if forfeit.hold.lifted_at is None:
         forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, f"forfeit {forfeit.ref}"
-    FORFEIT_FLOW.take(work, forfeit, "decide", ground=forfeit.ground, amount=forfeit.amount_minor, to=forfeit.goes_to)
+    FORFEIT_FLOW.take(
+        work,
+        forfeit,
+        "decide",
+        ground=forfeit.ground,
+        amount=forfeit.amount_minor,
+        to=forfeit.goes_to,
+        forfeit=forfeit.ref,
+        kept=[
+            {"receipt": receipt.ref, "bound": audit.hide(bound.kept(receipt, forfeit, amount))}
+            for receipt, amount in parts
+        ],
+    )
     work.session.flush()
     work.send(
         f"forfeit.decided/{forfeit.ref}",
@@ -205,10 +234,51 @@ def drop(work: UnitOfWork, forfeit: Forfeit, *, why: str) -> None:
     if not why.strip():
         raise Invalid("form.required", field="why")
     work.lock(forfeit)
-    FORFEIT_FLOW.take(work, forfeit, "drop", why=why.strip())
+    FORFEIT_FLOW.take(work, forfeit, "drop", why=why.strip(), forfeit=forfeit.ref)
     if forfeit.hold.lifted_at is None:
         forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, why.strip()
     work.session.flush()
+
+
+# --- what was checked is what is decided -----------------------------------------------------------------------------
+
+
+def _proposal(row: Forfeit) -> dict[str, str]:
+    return {
+        "forfeit": row.ref,
+        "sub_account": row.demand.sub_account,
+        "ground": row.ground,
+        "evidence": row.evidence,
+        "to": row.goes_to,
+    }
+
+
+def _checked(row: Forfeit) -> dict[str, str]:
+    return _proposal(row) | {"hearing": row.hearing}
+
+
+def _in_book(view: View, row: Forfeit, way: str, values: dict[str, str]) -> ActRecord:
+    """The act of this proposal in the signed book, which binds these values. Refuses: Conflict ``forfeit.book_differs``."""
+    found = [
+        one
+        for one in approvals.acts(view, f"forfeit.{way}", [row.log_of])
+        if approvals.facts(one).get("forfeit") == row.ref
+    ]
+    differs = audit.differing(found[-1].payload, approvals.BOUND, values) if found else "forfeit"
+    if differs:
+        raise Conflict("forfeit.book_differs", of=row.ref, differs=differs)
+    return found[-1]
+
+
+def _require_as_checked(work: UnitOfWork, row: Forfeit) -> None:
+    """That the proposal is what a second person checked, by hands other than these, and its money what the bank's statements brought."""
+    drafted, checked = _in_book(work, row, "draft", _proposal(row)), _in_book(work, row, "check", _checked(row))
+    if any(approvals.is_by(one, work.actor.account_id) for one in (drafted, checked)):
+        raise NotAllowed("refund.same_person")
+    for differs, record, person in (("drafted", drafted, row.drafted_by), ("checked", checked, row.checked_by)):
+        if not approvals.is_by(record, person):
+            raise Conflict("forfeit.book_differs", of=row.ref, differs=differs)
+    approvals.require_received(work, receipts.of_demand(work.session, row.demand_id))
 
 
 def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Receipt, int]]:

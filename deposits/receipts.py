@@ -18,16 +18,17 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import demands
+from crypto.canonical import dumps
+from deposits import bound, demands
 from deposits.bank import statements, transfers
 from deposits.bank.statements import StatementLine
 from deposits.demands import DepositDemand
 from deposits.ledger import accounts, postings
 from trading.bidding import participants
-from trading.kernel import ids
+from trading.kernel import audit, ids
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import day_end
-from trading.kernel.clock import floor_second
+from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
 from trading.kernel.work import UnitOfWork
@@ -185,7 +186,12 @@ def import_statement(work: UnitOfWork, data: bytes, *, name: str) -> ImportRepor
         _take_in(work, statement, line)
     pool.balance_minor, pool.stated_at = statement.closing_minor, work.now
     work.session.flush()
-    work.record("statement.import", f"statement/{statement.ref}", sha256=statement.sha256)
+    work.record(
+        "statement.import",
+        f"statement/{statement.ref}",
+        sha256=statement.sha256,
+        bound=audit.hide({"lines": digest_of_lines(work.session, statement)}),
+    )
     taken = tuple((line.row, line.bank_id) for line in new)
     return ImportReport(name, taken, skipped, (), statement.opening_minor, statement.closing_minor)
 
@@ -217,7 +223,12 @@ def claim(work: UnitOfWork, demand: DepositDemand, *, bank_id: str) -> Receipt:
         work, "identified", accounts.identified(receipt.ref, demand.sub_account, receipt.amount_minor), of=receipt.ref
     )
     _hand_down(work, demand, receipt.at)
-    work.record("receipt.claim", f"receipt/{receipt.ref}", payer=receipt.line.payer_account)
+    work.record(
+        "receipt.claim",
+        f"receipt/{receipt.ref}",
+        payer=receipt.line.payer_account,
+        bound=audit.hide(bound.received(receipt) | bound.matched(receipt)),
+    )
     return receipt
 
 
@@ -275,7 +286,13 @@ def record(work: UnitOfWork, line: BankLine, demand: DepositDemand | None) -> Re
     else:
         postings.post(work, "received", accounts.received(demand.sub_account, receipt.amount_minor), of=receipt.ref)
         _hand_down(work, demand, receipt.at)
-    work.record("receipt.record", f"receipt/{receipt.ref}", amount=receipt.amount_minor, payer=line.payer_account)
+    work.record(
+        "receipt.record",
+        f"receipt/{receipt.ref}",
+        amount=receipt.amount_minor,
+        payer=line.payer_account,
+        bound=audit.hide(bound.received(receipt) | bound.matched(receipt)),
+    )
     return receipt
 
 
@@ -369,6 +386,31 @@ def _same(row: BankLine) -> tuple[Any, ...]:
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
+def digest_of_lines(session: Session, statement: BankStatement) -> str:
+    """SHA-256 over what a statement says and every line of it, as it was taken in."""
+    lines = select(BankLine).where(BankLine.statement_id == statement.id).order_by(BankLine.id)
+    digest = hashlib.sha256(
+        dumps([statement.ref, statement.sha256, statement.opening_minor, statement.closing_minor, statement.lines])
+    )
+    for line in session.scalars(lines):
+        digest.update(
+            dumps(
+                [
+                    line.bank_id,
+                    write_moment(line.at),
+                    line.day,
+                    line.amount_minor,
+                    line.payer_name,
+                    line.payer_account,
+                    line.text,
+                    line.sub_account,
+                    line.balance_minor,
+                ]
+            )
+        )
+    return digest.hexdigest()
+
+
 def of_demand(session: Session, demand_id: int) -> list[Receipt]:
     """A demand's payments in the order they arrived. Secret until ``demands.is_public``."""
     return list(session.scalars(select(Receipt).where(Receipt.demand_id == demand_id).order_by(Receipt.at, Receipt.id)))
@@ -399,6 +441,14 @@ def unexplained(session: Session) -> list[BankLine]:
     return list(
         session.scalars(select(BankLine).where(BankLine.id.not_in(select(LineUse.line_id))).order_by(BankLine.id))
     )
+
+
+def ours(session: Session) -> list[tuple[BankLine, transfers.Transfer]]:
+    """Unexplained lines that carry the key and the amount of an order of ours: they wait to be settled."""
+    found = [(line, transfers.find_in_text(session, line.text)) for line in unexplained(session)]
+    return [
+        (line, order) for line, order in found if order is not None and abs(line.amount_minor) == order.amount_minor
+    ]
 
 
 def in_suspense(session: Session) -> list[Receipt]:

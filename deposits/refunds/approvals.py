@@ -1,25 +1,34 @@
-"""What two persons approved, read back from the signed book: rows of the database are a cache, and money does not leave by a cache.
+"""What people did with money, read back from the signed book: rows of the database are a cache, and money does not leave by a cache.
 
-The digest of a batch and the account of a refund stand in acts that the platform signed when they happened and that nothing can change
-afterwards. Money that goes out is held against them at the moment of payment, and again when the order leaves for the bank.
+Each act that makes a value binds it (deposits/bound.py) in a record that the platform signed when it happened and that nothing can change
+afterwards. Refunds are held against these records when they are approved, when they are paid, and again when the order leaves for the
+bank; what differs is refused by its name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from crypto import ticks
-from crypto.canonical import b64u, loads
+from crypto.canonical import b64u, dumps, loads
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
+from deposits import bound, receipts
+from deposits.receipts import BankStatement, Receipt
 from trading.kernel import audit
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
-from trading.kernel.work import View
+from trading.kernel.work import UnitOfWork, View
+
+if TYPE_CHECKING:
+    from deposits.refunds.refunds import Refund
+
+BOUND = "bound"
+"""The hidden facts of an act about money."""
 
 
 def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
@@ -53,15 +62,30 @@ def _is_signed(record: ActRecord, envelope: str | None, platform: bytes) -> bool
     )
 
 
+def last(view: View, act: str, of: Collection[str]) -> dict[str, ActRecord]:
+    """The newest act of a kind of each thing. Refuses: as ``acts``."""
+    return {record.of: record for record in acts(view, act, of)}
+
+
+def facts(record: ActRecord) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(record.payload)["facts"]
+    return found
+
+
+def is_by(record: ActRecord, account_id: int | None) -> bool:
+    """Whether a person did an act, who stands in the book as a salted hash."""
+    return account_id is not None and audit.check_fact_of(record.payload, "person", f"account:{account_id}")
+
+
 def approved_digest(view: View, batch: str) -> str:
     """The digest a second person approved, as the book has it; "" where nobody did."""
     found = acts(view, "batch.approve", [f"batch/{batch}"])
-    return str(_facts(found[-1])["digest"]) if found else ""
+    return str(facts(found[-1])["digest"]) if found else ""
 
 
 def changed_payees(view: View, refunds: Collection[str]) -> dict[str, ActRecord]:
     """The change of account that two persons approved last, by what the book calls the refund (``refund/<ref>``)."""
-    return {record.of: record for record in acts(view, "payee.approve", refunds) if _facts(record)["second"]}
+    return {record.of: record for record in acts(view, "payee.approve", refunds) if facts(record)["second"]}
 
 
 def names_payee(record: ActRecord, payee: str) -> bool:
@@ -69,6 +93,100 @@ def names_payee(record: ActRecord, payee: str) -> bool:
     return audit.check_fact_of(record.payload, "payee", payee)
 
 
-def _facts(record: ActRecord) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(record.payload)["facts"]
-    return found
+# --- what would be paid is what the book says -------------------------------------------------------------------------
+
+
+def require_received(view: View, paid: Sequence[Receipt]) -> None:
+    """That payments are what the bank's statements brought, and taken for whose they were.
+
+    Refuses: Conflict ``refund.not_as_received``, ``refund.book_differs``.
+    """
+    names = {f"receipt/{receipt.ref}": receipt for receipt in paid}
+    recorded, claimed = last(view, "receipt.record", names), last(view, "receipt.claim", names)
+    for name, receipt in names.items():
+        record, line = recorded.get(name), receipt.line
+        differs = "receipt"
+        if record is not None:
+            found = audit.differing(record.payload, BOUND, bound.received(receipt))
+            if found is None:  # of before values were bound: the amount and the account stand in it
+                told = facts(record)["amount"] == line.amount_minor
+                found = "" if told and audit.check_fact_of(record.payload, "payer", line.payer_account) else "payer"
+            differs = (
+                found or audit.differing((claimed.get(name) or record).payload, BOUND, bound.matched(receipt)) or ""
+            )
+        if differs or receipt.amount_minor != line.amount_minor:
+            raise Conflict("refund.not_as_received", of=receipt.ref, differs=differs or "received")
+
+
+def require_statements(work: UnitOfWork, ids: Collection[int]) -> None:
+    """That statements are, line by line, what was taken in; one that this very unit takes in is not in the book yet.
+
+    Refuses: Conflict ``statement.not_as_taken``, ``refund.book_differs``.
+    """
+    now = {one.of for one in work.pending if one.act == "statement.import"}
+    for row in work.session.scalars(select(BankStatement).where(BankStatement.id.in_(sorted(ids)))):
+        name = f"statement/{row.ref}"
+        if name in now:
+            continue
+        record = last(work, "statement.import", [name]).get(name)
+        lines = {"lines": receipts.digest_of_lines(work.session, row)}
+        if record is None or audit.differing(record.payload, BOUND, lines):
+            raise Conflict("statement.not_as_taken", of=row.ref)
+
+
+def require_found(view: View, rows: Sequence[Refund]) -> None:
+    """That refunds are those that fell due, in part, amount, event and days, and converted by as much as was set.
+
+    Refuses: Conflict ``refund.not_as_found``, ``refund.book_differs``.
+    """
+    names = {row.log_of: row for row in rows}
+    due, conversions = last(view, "refund.due", names), last(view, "refund.set_conversion", names)
+    for name, row in names.items():
+        record, set_ = due.get(name), conversions.get(name)
+        differs = "refund" if record is None else audit.differing(record.payload, BOUND, bound.fallen_due(row))
+        if not differs and row.converted_minor != (facts(set_)["converted"] if set_ is not None else 0):
+            differs = "converted"
+        if differs:
+            raise Conflict("refund.not_as_found", of=row.ref, differs=differs)
+
+
+def require_approved(view: View, rows: Sequence[Refund]) -> None:
+    """That each refund is what a second person approved last. Refuses: Conflict ``refund.not_as_approved``, ``refund.book_differs``."""
+    records = last(view, "refund.approve", [row.log_of for row in rows])
+    for row in rows:
+        record = records.get(row.log_of)
+        if record is None:
+            raise Conflict("refund.not_as_approved", of=row.ref, differs="rows")
+        digest = row.batch.digest if row.batch is not None else ""
+        differs = audit.differing(record.payload, BOUND, bound.approved(row, digest))
+        if differs is None:  # approved before values were bound: the line as a whole stands in it
+            differs = "" if names_payee(record, dumps(line_before(row)).decode()) else "line"
+        if differs:
+            raise Conflict("refund.not_as_approved", of=row.ref, differs=differs)
+
+
+def require_payees(view: View, rows: Sequence[Refund]) -> None:
+    """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
+
+    Refuses: Conflict ``refund.payee_differs``, ``refund.not_as_received``, ``refund.book_differs``.
+    """
+    require_received(view, [row.receipt for row in rows])
+    changed = changed_payees(view, [row.log_of for row in rows])
+    for row in rows:
+        other, line = changed.get(row.log_of), row.receipt.line
+        is_account = row.payee_account == line.payer_account if other is None else names_payee(other, row.payee_account)
+        if not is_account or row.payee_name != line.payer_name:
+            raise Conflict("refund.payee_differs", of=row.ref)
+
+
+def line_before(row: Refund) -> dict[str, Any]:
+    """What would be paid to whom, in the form that was approved before values were bound one by one."""
+    return {
+        "ref": row.ref,
+        "amount": row.principal_minor,
+        "converted": row.converted_minor,
+        "interest": row.interest_minor,
+        "fee": row.fee_minor,
+        "name": row.payee_name,
+        "account": row.payee_account,
+    }

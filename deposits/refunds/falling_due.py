@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from deposits import receipts
+from deposits import bound, receipts
 from deposits.demands import DepositDemand
 from deposits.ledger import accounts, postings
 from deposits.receipts import Receipt
 from deposits.refunds import triggers
 from deposits.refunds.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
 from deposits.refunds.triggers import Due
-from trading.kernel import ids
+from trading.kernel import audit, ids
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.work import UnitOfWork
@@ -108,5 +108,13 @@ def _row(
     new.receipt, new.demand, new.batch = receipt, demand, None
     work.session.add(new)
     work.session.flush()
-    work.record("refund.due", new.log_of, rule=due.rule, event_on=due.on.isoformat(), due_on=due.by.isoformat())
+    work.record(
+        "refund.due",
+        new.log_of,
+        rule=due.rule,
+        event_on=due.on.isoformat(),
+        due_on=due.by.isoformat(),
+        n=0,
+        bound=audit.hide(bound.fallen_due(new)),
+    )
     return [new]

@@ -11,11 +11,12 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from deposits import bound
 from deposits.refunds import approvals
 from deposits.refunds.refunds import Refund
 from trading.files import proof_scans
 from trading.files.scanning import STATES, WAITING, Scanner
-from trading.kernel import ids
+from trading.kernel import audit, ids
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
@@ -99,8 +100,9 @@ def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> Payee
 def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     """One of the two approvals; True with the second, when the refund gets its new account. The name stays the payer's.
 
-    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (approved already; ``refund.payee_differs``:
-    another account than the one that was asked for).
+    Who asked and who approved first is asked of the signed book, not of the row. Refuses: NotAllowed (``refund.same_person``; not freshly
+    signed in), WrongStep, Conflict (approved already; ``refund.payee_differs``: another account or paper than what was asked for;
+    ``refund.book_differs``: the first approval is not in the book).
     """
     work.require(Act.REFUND_APPROVE)
     refund = change.refund
@@ -114,10 +116,21 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     if change.declined_by is not None:
         raise Conflict("payee.declined_already")
     asked = approvals.acts(work, "payee.ask", [refund.log_of])
-    if not asked or not approvals.names_payee(asked[-1], change.account):
+    if (
+        not asked
+        or not approvals.names_payee(asked[-1], change.account)
+        or approvals.facts(asked[-1])["proof"] != change.proof
+    ):
         raise Conflict("refund.payee_differs", of=refund.ref)
-    if work.actor.account_id in (change.asked_by, change.first_by):
+    before = [one for one in approvals.acts(work, "payee.approve", [refund.log_of]) if one.id > asked[-1].id]
+    if work.actor.account_id in (change.asked_by, change.first_by) or any(
+        approvals.is_by(one, work.actor.account_id) for one in (asked[-1], *before)
+    ):
         raise NotAllowed("refund.same_person")
+    if bool(before) != (change.first_by is not None) or not all(
+        approvals.names_payee(one, change.account) for one in before
+    ):
+        raise Conflict("refund.book_differs", of=refund.ref)
     if change.first_by is None:
         change.first_by, change.first_at = work.actor.account_id, work.now
     else:
@@ -125,8 +138,16 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
         refund.payee_account = change.account
         refund.version += 1
     work.session.flush()
-    work.record("payee.approve", refund.log_of, payee=change.account, second=change.second_by is not None)
-    return change.second_by is not None
+    second = change.second_by is not None
+    work.record(
+        "payee.approve",
+        refund.log_of,
+        payee=change.account,
+        second=second,
+        bound=audit.hide({"payee": bound.account(refund.receipt, change.account)}),
+        **({"n": refund.version} if second else {}),
+    )
+    return second
 
 
 def decline(work: UnitOfWork, change: PayeeChange, *, why: str) -> None:

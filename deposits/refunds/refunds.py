@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -17,16 +18,16 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from crypto.canonical import dumps
-from deposits import demands
+from crypto.canonical import b64u, dumps
+from deposits import bound, demands
 from deposits.bank import transfers
 from deposits.bank.protocol import REFUSED, Bank
 from deposits.demands import DepositDemand
 from deposits.ledger import accounts, postings
 from deposits.receipts import Receipt
-from deposits.refunds import approvals, interest, rules, triggers
+from deposits.refunds import approvals, batch_digest, interest, rules, triggers
 from trading.awarding import contracts
-from trading.kernel import ids
+from trading.kernel import audit, ids
 from trading.kernel.access import CLOCK, Act
 from trading.kernel.calendar import local_day
 from trading.kernel.db import Base, Json, Moment, one_of
@@ -56,7 +57,8 @@ PARTS = ("deposit", "excess", "stranger")
 
 
 class RefundBatch(Base):
-    """What is approved and paid together on ``value_on``. ``digest``: SHA-256 over every row, which the approver has before the eyes."""
+    """What is approved and paid together on ``value_on``. ``digest``: SHA-256 over every row, which the approver has before the eyes;
+    ``secret``: 32 random bytes by which it tells nobody how many rows it covers, "" in batches of before that was so."""
 
     __tablename__ = "refund_batch"
 
@@ -71,6 +73,11 @@ class RefundBatch(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
     reason: Mapped[str] = mapped_column(Text, default="")
+    secret: Mapped[str] = mapped_column(String(44), default="")
+
+    @property
+    def log_of(self) -> str:
+        return f"batch/{self.ref}"
 
 
 class Refund(Base):
@@ -158,23 +165,21 @@ def parts_of(asked: int, paid: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def line_of(row: Refund) -> dict[str, Any]:
-    """What would be paid to whom: what the approver approves of one refund."""
-    return {
-        "ref": row.ref,
-        "amount": row.principal_minor,
-        "converted": row.converted_minor,
-        "interest": row.interest_minor,
-        "fee": row.fee_minor,
-        "name": row.payee_name,
-        "account": row.payee_account,
-    }
+def digest(batch: RefundBatch, rows: Iterable[Refund]) -> str:
+    """SHA-256 over the value day and every row: what the approver approves of a batch (``batch_digest``)."""
+    ordered = sorted(rows, key=lambda row: row.ref)
+    if batch.secret:
+        lines = [bound.line(row) for row in ordered]
+        return batch_digest.digest(batch.ref, batch.value_on.isoformat(), batch.secret, lines)
+    before = [approvals.line_before(row) for row in ordered]
+    return hashlib.sha256(dumps({"value_on": batch.value_on.isoformat(), "rows": before})).hexdigest()
 
 
-def digest(batch_value_on: date, rows: Iterable[Refund]) -> str:
-    """SHA-256 of the canonical list of the lines: what the approver approves of a batch."""
-    listed = [line_of(row) for row in sorted(rows, key=lambda r: r.ref)]
-    return hashlib.sha256(dumps({"value_on": batch_value_on.isoformat(), "rows": listed})).hexdigest()
+def step(work: UnitOfWork, row: Refund, name: str, *, values: bound.Values | None = None, **facts: Any) -> None:
+    """Take a step of a refund. The record holds its number ``n`` in the life of the refund, so that none can be left out between others,
+    and binds the values that the step makes."""
+    more = {} if values is None else {approvals.BOUND: audit.hide(values)}
+    REFUND_FLOW.take(work, row, name, n=(row.version or 0) + 1, **more, **facts)
 
 
 # --- one prepares -----------------------------------------------------------------------------------------------------
@@ -202,7 +207,7 @@ def convert(work: UnitOfWork, refund: Refund, *, rate: str) -> rules.Conversion:
     refund.converted_minor = min(refund.amount_minor, max(0, found.performance_required.minor - elsewhere))
     refund.version += 1
     work.session.flush()
-    work.record("refund.set_conversion", refund.log_of, converted=refund.converted_minor, rate=rate)
+    work.record("refund.set_conversion", refund.log_of, converted=refund.converted_minor, rate=rate, n=refund.version)
     return found
 
 
@@ -227,31 +232,35 @@ def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None =
     batch = RefundBatch(
         ref=new_batch_ref(day),
         value_on=day,
-        digest=digest(day, rows),
+        digest="",
+        secret=b64u(secrets.token_bytes(32)),
         prepared_by=work.actor.account_id,
         prepared_at=work.now,
         reason="",
     )
+    batch.digest = digest(batch, rows)
     work.session.add(batch)
     work.session.flush()
     for row in rows:
         row.batch_id, row.batch, row.prepared_by, row.prepared_at = batch.id, batch, work.actor.account_id, work.now
         row.approved_by = row.approved_at = None
-        REFUND_FLOW.take(work, row, "prepare", batch=batch.ref)
+        step(work, row, "prepare", batch=batch.ref, values=bound.prepared(row, batch.digest))
     work.session.flush()
-    work.record("batch.prepare", f"batch/{batch.ref}", digest=batch.digest, value_on=day.isoformat())
+    work.record("batch.prepare", batch.log_of, digest=batch.digest, value_on=day.isoformat())
     return batch
 
 
 def _reckon(row: Refund, day: date) -> None:
-    """Interest from value date in to refund date out, and the fee for being late (D-50 to D-53), on the principal that goes out."""
-    row.interest_minor = row.fee_minor = 0
+    row.interest_minor, row.fee_minor = reckoned(row, day)
+
+
+def reckoned(row: Refund, day: date) -> tuple[int, int]:
+    """Interest from value date in to refund date out, and the fee for being late (D-50 to D-53), on the principal that goes out (fen)."""
     if row.demand is None:
-        return
+        return 0, 0
     book, principal = terms.book(row.demand.lot), Money(row.principal_minor)
-    if row.with_interest:
-        row.interest_minor = interest.earned(book, principal, local_day(row.receipt.at), day).minor
-    row.fee_minor = interest.late_fee(book, principal, row.due_on, day).minor
+    earned = interest.earned(book, principal, local_day(row.receipt.at), day).minor if row.with_interest else 0
+    return earned, interest.late_fee(book, principal, row.due_on, day).minor
 
 
 def new_batch_ref(value_on: date) -> str:
@@ -272,27 +281,37 @@ def take_back(work: UnitOfWork, batch: RefundBatch) -> None:
 def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
     """Another person approves all rows of a batch, as digested.
 
-    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (``refund.batch_changed``,
-    ``refund.payee_differs``, ``refund.on_hold``, ``reconcile.case_open``), TooLate ``refund.value_day_past``.
+    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (``refund.batch_changed``, ``refund.on_hold``,
+    ``reconcile.case_open``; where a row is not what the book says: ``refund.not_as_found``, ``refund.not_as_reckoned``, as
+    ``approvals.require_payees``), TooLate ``refund.value_day_past``.
     """
     work.require(Act.REFUND_APPROVE)
     postings.require_no_case(work.session)
     work.lock(batch)
     rows = _locked(work, of_batch(work.session, batch))
-    if batch.prepared_by == work.actor.account_id or any(row.prepared_by == work.actor.account_id for row in rows):
+    prepared = approvals.acts(work, "batch.prepare", [batch.log_of])
+    if not prepared or approvals.facts(prepared[-1])["digest"] != batch.digest:
+        raise Conflict("refund.batch_changed")
+    if (
+        approvals.is_by(prepared[-1], work.actor.account_id)
+        or batch.prepared_by == work.actor.account_id
+        or any(row.prepared_by == work.actor.account_id for row in rows)
+    ):
         raise NotAllowed("refund.same_person")
     if local_day(work.now) > batch.value_on:
         raise TooLate("refund.value_day_past", value_on=batch.value_on)
-    if not rows or digest_seen != batch.digest or digest(batch.value_on, rows) != batch.digest:
+    if digest_seen != batch.digest or digest(batch, rows) != batch.digest:
         raise Conflict("refund.batch_changed")
-    require_payees(work, rows)
+    approvals.require_payees(work, rows)
+    approvals.require_found(work, rows)
+    require_reckoned(work, batch, rows)
     for row in rows:
         _refuse_held(work, row)
         row.approved_by, row.approved_at = work.actor.account_id, work.now
-        REFUND_FLOW.take(work, row, "approve", batch=batch.ref, payee=dumps(line_of(row)).decode())
+        step(work, row, "approve", batch=batch.ref, values=bound.approved(row, batch.digest))
     batch.approved_by, batch.approved_at = work.actor.account_id, work.now
     work.session.flush()
-    work.record("batch.approve", f"batch/{batch.ref}", digest=batch.digest)
+    work.record("batch.approve", batch.log_of, digest=batch.digest)
 
 
 def send_back(work: UnitOfWork, batch: RefundBatch, *, reason: str) -> None:
@@ -306,10 +325,10 @@ def send_back(work: UnitOfWork, batch: RefundBatch, *, reason: str) -> None:
     _dissolve(work, batch, "send_back", reason.strip())
 
 
-def _dissolve(work: UnitOfWork, batch: RefundBatch, step: str, reason: str) -> None:
+def _dissolve(work: UnitOfWork, batch: RefundBatch, way: str, reason: str) -> None:
     work.lock(batch)
     for row in _locked(work, of_batch(work.session, batch)):
-        REFUND_FLOW.take(work, row, step, batch=batch.ref, reason=reason)
+        step(work, row, way, batch=batch.ref, reason=reason)
         row.batch_id = row.batch = row.prepared_by = row.prepared_at = row.approved_by = row.approved_at = None
     batch.closed_at, batch.reason = work.now, reason
     work.session.flush()
@@ -347,7 +366,7 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
                 terminal=terminal_of(row.receipt, "converted"),
             )
         if row.principal_minor == 0:
-            REFUND_FLOW.take(work, row, "convert", batch=batch.ref)
+            step(work, row, "convert", batch=batch.ref, values=bound.approved(row, batch.digest))
             continue
         if row.bank_key is None:
             source, item = (
@@ -366,11 +385,11 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
             payee_account=row.payee_account,
         )
         row.bank_key, row.sent_at = order.key, work.now
-        REFUND_FLOW.take(work, row, "pay", batch=batch.ref, payee=row.payee_account)
+        step(work, row, "pay", batch=batch.ref, payee=row.payee_account, values=bound.approved(row, batch.digest))
         sent.append(order)
     batch.sent_at = work.now
     work.session.flush()
-    work.record("batch.pay", f"batch/{batch.ref}", digest=batch.digest)
+    work.record("batch.pay", batch.log_of, digest=batch.digest)
     return sent
 
 
@@ -380,42 +399,40 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
 def require_as_approved(view: View, batch: RefundBatch) -> None:
     """That the rows of a batch are, to the fen and the account, what a second person approved (``require_lines``), no more and no fewer.
 
-    Refuses: Conflict ``refund.not_as_approved``, ``refund.payee_differs``, ``refund.book_differs``.
+    Refuses: as ``require_lines``.
     """
     rows = of_batch(view.session, batch)
-    if digest(batch.value_on, rows) != approvals.approved_digest(view, batch.ref):
-        raise Conflict("refund.not_as_approved", of=batch.ref)
-    require_lines(view, rows)
+    approvals.require_approved(view, rows)
+    if digest(batch, rows) != approvals.approved_digest(view, batch.ref):
+        raise Conflict("refund.not_as_approved", of=batch.ref, differs="rows")
+    approvals.require_payees(view, rows)
 
 
 def require_lines(view: View, rows: Sequence[Refund]) -> None:
     """That each refund is what a second person approved last, as the signed book has it, and its payee still the right one.
 
-    Refuses: as ``require_as_approved``.
+    Refuses: Conflict ``refund.not_as_approved``, ``refund.payee_differs``, ``refund.not_as_received``, ``refund.book_differs``.
     """
-    require_payees(view, rows)
-    approved = {record.of: record for record in approvals.acts(view, "refund.approve", [row.log_of for row in rows])}
-    for row in rows:
-        record = approved.get(row.log_of)
-        if record is None or not approvals.names_payee(record, dumps(line_of(row)).decode()):
-            raise Conflict("refund.not_as_approved", of=row.ref)
+    approvals.require_approved(view, rows)
+    approvals.require_payees(view, rows)
 
 
-def require_payees(view: View, rows: Sequence[Refund]) -> None:
-    """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
+def require_reckoned(view: View, batch: RefundBatch, rows: Sequence[Refund]) -> None:
+    """That interest and fee are what the rulebook gives for the value day; of what the bank sent back, what went out before.
 
-    Refuses: Conflict ``refund.payee_differs``, ``refund.book_differs``.
+    Refuses: Conflict ``refund.not_as_reckoned``, ``refund.book_differs``.
     """
-    changed = approvals.changed_payees(view, [row.log_of for row in rows])
+    paid = approvals.last(view, "refund.pay", [row.log_of for row in rows])
     for row in rows:
-        other, line = changed.get(row.log_of), row.receipt.line
-        is_account = (
-            row.payee_account == line.payer_account
-            if other is None
-            else approvals.names_payee(other, row.payee_account)
-        )
-        if not is_account or row.payee_name != line.payer_name:
-            raise Conflict("refund.payee_differs", of=row.ref)
+        if row.bank_key is None:
+            earned, fee = reckoned(row, batch.value_on)
+            differs = "interest" if row.interest_minor != earned else "fee" if row.fee_minor != fee else ""
+        else:
+            sums = {key: bound.line(row)[key] for key in ("amount", "converted", "interest", "fee")}
+            record = paid.get(row.log_of)
+            differs = "refund" if record is None else audit.differing(record.payload, approvals.BOUND, sums) or ""
+        if differs:
+            raise Conflict("refund.not_as_reckoned", of=row.ref, differs=differs)
 
 
 def require_orders(view: View, orders: Sequence[transfers.Transfer]) -> None:

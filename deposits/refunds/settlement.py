@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from deposits import receipts
+from deposits import bound, receipts
 from deposits.bank import transfers
 from deposits.bank.protocol import REFUSED, Bank
 from deposits.bank.transfers import Transfer
 from deposits.ledger import accounts, postings
 from deposits.receipts import BankLine, ImportReport
-from deposits.refunds.refunds import REFUND_FLOW, Refund, refund
+from deposits.refunds import approvals, refunds
+from deposits.refunds.refunds import Refund, refund
 from trading.kernel.access import Act
 from trading.kernel.work import UnitOfWork
 
@@ -62,13 +63,13 @@ def name_of_file(given: str | None) -> str:
 
 
 def settle(work: UnitOfWork) -> Settled:
-    """Match unexplained lines and refused orders to refunds; twice is harmless. Refuses: NotAllowed."""
+    """Match unexplained lines and refused orders to refunds; twice is harmless. Refuses: NotAllowed; Conflict ``statement.not_as_taken``
+    where a statement is no longer what was taken in."""
     work.require(Act.STATEMENT_IMPORT)
     confirmed = returned = refused = 0
-    for line in receipts.unexplained(work.session):
-        order = transfers.find_in_text(work.session, line.text)
-        if order is None or abs(line.amount_minor) != order.amount_minor:
-            continue
+    ours = receipts.ours(work.session)
+    approvals.require_statements(work, {line.statement_id for line, _order in ours})
+    for line, order in ours:
         work.lock(order)
         if line.amount_minor < 0 and order.settled_at is None:
             _confirm(work, line, order)
@@ -93,7 +94,7 @@ def _confirm(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
     receipts.use_line(work, line, "transfer", of=order.key)
     postings.post(work, "confirmed", accounts.confirmed(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
     order.settled_at = row.confirmed_at = line.at
-    REFUND_FLOW.take(work, row, "confirm", line=line.bank_id)
+    refunds.step(work, row, "confirm", line=line.bank_id, values=bound.confirmed(row))
 
 
 def _come_back(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
@@ -105,9 +106,9 @@ def _come_back(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
     _returned(work, row, "bounce", line.text.replace(order.key, "").strip())
 
 
-def _returned(work: UnitOfWork, row: Refund, step: str, why: str) -> None:
+def _returned(work: UnitOfWork, row: Refund, way: str, why: str) -> None:
     row.returned_at, row.returned_why = work.now, why[:400]
-    REFUND_FLOW.take(work, row, step, reason=row.returned_why)
+    refunds.step(work, row, way, reason=row.returned_why)
     if row.demand is not None:
         party = row.demand.participant.party_id
         work.send(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crypto.canonical import format_time
@@ -30,6 +33,7 @@ from trading.hall import package as opening_package
 from trading.kernel import audit
 from trading.kernel.access import Role
 from trading.kernel.calendar import BEIJING, day_start, local_day
+from trading.kernel.db import append_only_ddl
 from trading.kernel.money import Money
 from trading.opening import ceremony, decryption, shares
 from trading.opening.files import check_package, read_package
@@ -337,3 +341,35 @@ class MoneyRoom:
 
 def beijing(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BEIJING)
+
+
+# --- what somebody with the database can do ---------------------------------------------------------------------------
+
+
+@contextmanager
+def row_changed(room: MoneyRoom, table: str, change: str, where: str, **values: Any) -> Iterator[None]:
+    """A row as somebody with the database has changed it, for a while; what the product did to other columns meanwhile stands."""
+    columns = [part.split("=")[0].strip() for part in change.split(" = ")[:1]]
+    with room.world.office.engine.begin() as connection:
+        before = connection.execute(text(f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where}"), values).one()
+        assert connection.execute(text(f"UPDATE {table} SET {change} WHERE {where}"), values).rowcount == 1
+    yield
+    with room.world.office.engine.begin() as connection:
+        back = ", ".join(f"{column} = :{column}" for column in columns)
+        connection.execute(text(f"UPDATE {table} SET {back} WHERE id = :id"), dict(before._mapping))
+
+
+@contextmanager
+def unlocked(room: MoneyRoom, table: str) -> Iterator[None]:
+    """An append-only table without its triggers, which its owner can drop."""
+    engine = room.world.office.engine
+    names = append_only_ddl(table)[engine.dialect.name]
+    with engine.begin() as connection:
+        for statement in names:
+            if statement.startswith("CREATE TRIGGER"):
+                on = f" ON {table}" if engine.dialect.name == "postgresql" else ""
+                connection.execute(text(f"DROP TRIGGER {statement.split()[2]}{on}"))
+    yield
+    with engine.begin() as connection:
+        for statement in names:
+            connection.execute(text(statement))

@@ -12,7 +12,7 @@ from deposits.forfeits import Forfeit
 from deposits.ledger import accounts, postings
 from deposits.refunds import payees, refunds
 from deposits.views import dossier
-from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -87,6 +87,60 @@ def test_three_persons_in_three_rooms(room: MoneyRoom) -> None:
     assert room.totals().forfeited == DEPOSIT
     with room.world.work("buyer") as work, pytest.raises(WrongStep):
         forfeits.decide(work, one(work))
+
+
+CHANGED = (
+    ("ground = 'D-44'", "ground"),
+    ("evidence = '另一份'", "evidence"),
+    ("hearing = '另一次'", "hearing"),
+    ("goes_to = 'forfeited_treasury'", "to"),
+    ("drafted_by = (SELECT id FROM account WHERE username = 'cashier2')", "drafted"),
+    ("checked_by = (SELECT id FROM account WHERE username = 'controller2')", "checked"),
+)
+
+
+def test_a_proposal_changed_in_the_database_is_neither_checked_nor_decided(room: MoneyRoom) -> None:
+    ref, subs = room.awarded("WORKS")
+    until = local_day(room.world.now) + timedelta(days=10)
+    with room.world.work("cashier") as work:
+        demand = demand_of(work.session, winner_of(room, subs))
+        name = forfeits.draft(work, demand, ground="D-41", evidence="拒签合同", hold_until=until).ref
+    with room.world.work("cashier") as work:
+        forfeits.hear(work, forfeits.forfeit(work.session, name), hearing="听取陈述")
+
+    def refused(username: str, act: Any) -> str:
+        with room.world.work(username) as work, pytest.raises(Conflict, match=r"forfeit\.book_differs") as refusal:
+            act(work, forfeits.forfeit(work.session, name))
+        return str(refusal.value.facts["differs"])
+
+    for change, differs in CHANGED[:-1]:
+        with row_changed(room, "forfeit", change, "ref = :ref", ref=name):
+            assert refused("controller", forfeits.check) == differs
+    with room.world.work("controller") as work:
+        forfeits.check(work, forfeits.forfeit(work.session, name))
+    for change, differs in CHANGED:
+        with row_changed(room, "forfeit", change, "ref = :ref", ref=name):
+            assert refused("buyer", forfeits.decide) == differs
+    with room.world.work("buyer") as work:
+        forfeits.decide(work, forfeits.forfeit(work.session, name))
+    assert room.totals().forfeited == DEPOSIT
+
+
+def test_who_drafted_checks_nothing_whatever_the_row_says(room: MoneyRoom) -> None:
+    ref, subs = room.awarded("WORKS")
+    with room.world.work("cashier") as work:
+        demand = demand_of(work.session, winner_of(room, subs))
+        name = forfeits.draft(
+            work, demand, ground="D-41", evidence="拒签合同", hold_until=local_day(work.now) + timedelta(days=9)
+        ).ref
+        forfeits.hear(work, forfeits.forfeit(work.session, name), hearing="听取陈述")
+    actor = room.world.actor("controller")
+    both = type(actor)(actor.role, room.world.people["cashier"], actor.party_id, "both", actor.fresh_until, actor.roles)
+    with row_changed(
+        room, "forfeit", "drafted_by = (SELECT id FROM account WHERE username = 'cashier2')", "ref = :ref", ref=name
+    ):
+        with room.world.office.work(both) as work, pytest.raises(NotAllowed, match=r"refund\.same_person"):
+            forfeits.check(work, forfeits.forfeit(work.session, name))
 
 
 def test_pending_holds_the_money_and_dropping_sets_it_free(room: MoneyRoom) -> None:
@@ -169,6 +223,15 @@ def test_another_account_needs_the_bank_the_bidder_and_two(room: MoneyRoom) -> N
     assert conflict.value.code == "refund.payee_differs"
     with room.world.office.engine.begin() as connection:
         connection.execute(payees.PayeeChange.__table__.update().values(account="6222777766665555"))  # type: ignore[attr-defined]
+    with row_changed(room, "payee_change", "proof = 'another'", "refund_id > 0"), pytest.raises(Conflict) as conflict:
+        approve("controller2")
+    assert conflict.value.code == "refund.payee_differs"
+    with row_changed(room, "payee_change", "first_by = NULL", "refund_id > 0"):
+        with pytest.raises(NotAllowed):  # the book knows who approved first
+            approve("controller")
+        with pytest.raises(Conflict) as conflict:
+            approve("controller2")
+    assert conflict.value.code == "refund.book_differs"
     assert approve("controller2") is True
     with pytest.raises(Conflict):
         approve("controller2")

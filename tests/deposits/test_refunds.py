@@ -13,14 +13,15 @@ from sqlalchemy.exc import DatabaseError
 from deposits import demands
 from deposits.bank import transfers
 from deposits.ledger import accounts, postings
-from deposits.refunds import refunds, rules, triggers
+from deposits.refunds import refunds, rules, settlement, triggers
 from deposits.refunds.refunds import REFUND_FLOW
 from deposits.views import statement
-from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed, unlocked
 from tests.kit import sealing
 from tests.kit.world import World
 from trading.bidding import bids, participants
-from trading.kernel.calendar import local_day
+from trading.kernel.access import CLOCK
+from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, SignInNeeded, TooEarly, TooLate, WrongStep
 from trading.kernel.money import Money
 from trading.rulebook import calendars
@@ -516,24 +517,114 @@ def approved(room: MoneyRoom) -> tuple[list[str], str]:
     return refs, batch
 
 
-@pytest.mark.parametrize(
-    "change, code",
-    [
-        ("UPDATE refund SET payee_account = :thief WHERE ref = :ref", "refund.not_as_approved"),
-        ("UPDATE refund SET payee_name = :thief WHERE ref = :ref", "refund.not_as_approved"),
-        ("UPDATE refund SET interest_minor = interest_minor + 100 WHERE ref = :ref", "refund.not_as_approved"),
-        ("UPDATE refund SET batch_id = NULL WHERE ref = :ref", "refund.not_as_approved"),
-    ],
-)
-def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(
-    room: MoneyRoom, change: str, code: str
-) -> None:
-    refs, batch = approved(room)
-    tamper(room, change, **({"thief": THIEF} if ":thief" in change else {}), ref=refs[0])
+def refusal_of(room: MoneyRoom, batch: str, act: str) -> tuple[str, str]:
+    """The code and the value that is named, where an act on a batch is refused."""
     with pytest.raises(Conflict) as refusal:
-        room.pay(batch)
-    assert refusal.value.code == code
+        getattr(room, act)(batch)
+    return refusal.value.code, str(refusal.value.facts.get("differs", ""))
+
+
+CHANGED_AFTER = (
+    ("payee_account = '6222000099998888777'", "payee"),
+    ("payee_name = '某某'", "payee_name"),
+    ("amount_minor = amount_minor - 100", "amount"),
+    ("converted_minor = 100", "converted"),
+    ("interest_minor = interest_minor + 100", "interest"),
+    ("fee_minor = fee_minor + 100", "fee"),
+    ("prepared_by = (SELECT id FROM account WHERE username = 'cashier2')", "prepared"),
+    ("approved_by = (SELECT id FROM account WHERE username = 'controller2')", "approved"),
+    ("batch_id = NULL", "rows"),
+)
+
+
+def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(room: MoneyRoom) -> None:
+    refs, batch = approved(room)
+    for change, differs in CHANGED_AFTER:
+        with row_changed(room, "refund", change, "ref = :ref", ref=refs[0]):
+            assert refusal_of(room, batch, "pay") == ("refund.not_as_approved", differs), change
+    with row_changed(room, "refund_batch", "value_on = '2030-01-01'", "ref = :ref", ref=batch):
+        room.world.clock.set(day_start(date(2030, 1, 1)))
+        assert refusal_of(room, batch, "pay") == ("refund.not_as_approved", "rows")
     assert {room.refund(ref).state for ref in refs} == {"REFUND_CHECKED"} and room.bank.balance() == room.totals().held
+
+
+CHANGED_BEFORE = (
+    ("refund", "amount_minor = amount_minor - 100", "not_as_found", "amount"),
+    ("refund", "converted_minor = 100", "not_as_found", "converted"),
+    ("refund", "due_on = '2020-01-01'", "not_as_found", "due_on"),
+    ("refund", "event_on = '2020-01-01'", "not_as_found", "event_on"),
+    ("refund", "rule = 'D-29'", "not_as_found", "rule"),
+    ("refund", "event = 'tender_failed'", "not_as_found", "event"),
+    ("refund", "with_interest = NOT with_interest", "not_as_found", "with_interest"),
+    ("deposit_receipt", "amount_minor = amount_minor + 1", "not_as_received", "received"),
+    ("deposit_receipt", "exceptions = '[\"late\"]'", "not_as_received", "exceptions"),
+    ("deposit_receipt", "at = '2020-01-01 00:00:00'", "not_as_received", "at"),
+    ("deposit_demand", "amount_minor = amount_minor - 1", "not_as_received", "demanded"),
+)
+
+
+def test_a_value_changed_in_the_database_before_the_approval_is_not_approved(room: MoneyRoom) -> None:
+    ref, _ = room.paid_lot("GP")
+    room.terminate(ref)
+    (name, *_rest) = room.due()
+    first = room.refund(name)
+    which = {"refund": first.id, "deposit_receipt": first.receipt_id, "deposit_demand": first.demand_id}
+    for table, change, code, differs in CHANGED_BEFORE:
+        with row_changed(room, table, change, "id = :id", id=which[table]):
+            batch = room.prepare(name)
+            assert refusal_of(room, batch, "approve") == (f"refund.{code}", differs), change
+            with room.world.work("cashier") as work:
+                refunds.take_back(work, refunds.batch(work.session, batch))
+    batch = room.prepare(name)
+    with row_changed(room, "refund", "interest_minor = interest_minor + 1", "id = :id", id=first.id):
+        assert refusal_of(room, batch, "approve") == ("refund.batch_changed", "")
+        with room.world.view("clock") as view:
+            row = refunds.batch(view.session, batch)
+            digest = refunds.digest(row, refunds.of_batch(view.session, row))
+        with row_changed(room, "refund_batch", f"digest = '{digest}'", "ref = :ref", ref=batch):
+            assert refusal_of(room, batch, "approve") == ("refund.batch_changed", "")  # the book has another one
+    room.approve(batch)
+    assert len(room.pay(batch)) == 1
+
+
+def test_what_the_bank_sent_back_goes_out_again_as_it_went_out_before(room: MoneyRoom) -> None:
+    refs, batch = approved(room)
+    first, *_rest = room.pay(batch)
+    room.fetch()
+    room.bank.give_back(first, "户名不符")
+    room.fetch()
+    (name,) = [ref for ref in refs if room.refund(ref).state == "RETURNED_BY_BANK"]
+    for value in ("interest", "fee"):
+        with row_changed(room, "refund", f"{value}_minor = {value}_minor + 100", "ref = :ref", ref=name):
+            again = room.prepare(name)
+            assert refusal_of(room, again, "approve") == ("refund.not_as_reckoned", value)
+            with room.world.work("cashier") as work:
+                refunds.take_back(work, refunds.batch(work.session, again))
+    again = room.prepare(name)
+    room.approve(again)
+    assert len(room.pay(again)) == 1
+
+
+def test_a_line_of_a_statement_changed_in_the_database_pays_nobody_and_confirms_nothing(room: MoneyRoom) -> None:
+    refs, batch = approved(room)
+    line = room.refund(refs[0]).receipt.line_id
+    for change, differs in (
+        ("payer_account = '6222000099998888777'", "payer"),
+        ("payer_name = '某某'", "payer_name"),
+        ("amount_minor = amount_minor + 1", "received"),
+    ):
+        with unlocked(room, "bank_line"), row_changed(room, "bank_line", change, "id = :id", id=line):
+            assert refusal_of(room, batch, "pay") == ("refund.not_as_received", differs)
+    room.pay(batch)
+    data = room.bank.statement()
+    with room.world.office.work(CLOCK) as work:  # the clock has taken the payments in, the cashier settles them
+        assert settlement.credit(work, data) == len(refs)
+    last = "id = (SELECT max(id) FROM bank_line)"
+    with unlocked(room, "bank_line"), row_changed(room, "bank_line", "day = '2020-01-01'", last):
+        with room.world.work("cashier") as work, pytest.raises(Conflict, match=r"statement\.not_as_taken"):
+            settlement.settle(work)
+    assert {room.refund(ref).state for ref in refs} == {"SENT"}
+    assert room.fetch().confirmed == len(refs)
 
 
 def test_a_digest_changed_along_with_the_row_does_not_help(room: MoneyRoom) -> None:
@@ -541,7 +632,7 @@ def test_a_digest_changed_along_with_the_row_does_not_help(room: MoneyRoom) -> N
     tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
     with room.world.view("clock") as view:
         row = refunds.batch(view.session, batch)
-        other = refunds.digest(row.value_on, refunds.of_batch(view.session, row))
+        other = refunds.digest(row, refunds.of_batch(view.session, row))
     tamper(room, "UPDATE refund_batch SET digest = :digest WHERE ref = :ref", digest=other, ref=batch)
     with pytest.raises(Conflict) as refusal:
         room.pay(batch)

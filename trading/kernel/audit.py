@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -321,12 +321,23 @@ def still_in_time(work: Unit, now: datetime) -> None:
 PERSONAL = frozenset({"person", "account", "payer", "payee", "name"})
 
 
+class Hidden(str):
+    """A fact that stands in its record as a salted hash, whatever its name: the record binds it and does not tell it."""
+
+    __slots__ = ()
+
+
+def hide(values: Mapping[str, Any]) -> dict[str, Hidden]:
+    """Values as facts that are bound and not told."""
+    return {key: Hidden(value) for key, value in values.items()}
+
+
 def _with_person(work: Unit, facts: dict[str, Any]) -> dict[str, Any]:
     return {"person": work.actor.person, **facts} if work.actor.account_id is not None else facts
 
 
 def _fact(key: str, value: Any, salt: bytes) -> Any:
-    if key in PERSONAL:
+    if key in PERSONAL or isinstance(value, Hidden):
         return b64u(sha256(salt + key.encode() + b"\0" + str(value).encode()).digest())
     if isinstance(value, str):
         return str(value)  # a member of a StrEnum too
@@ -353,6 +364,17 @@ def check_fact_of(payload: str, key: str, value: str) -> bool:
     """Whether a personal fact in a record is this value: for those who may know the value and must prove it."""
     record = json.loads(payload)
     return bool(record["facts"].get(key) == _fact(key, value, unb64u(record["salt"])))
+
+
+def differing(payload: str, name: str, values: Mapping[str, Any]) -> str | None:
+    """The first of some values that a record's hidden facts ``name`` do not bind, "" where they bind them all; None where the record has
+    no such facts."""
+    record = json.loads(payload)
+    bound = record["facts"].get(name)
+    if not isinstance(bound, dict):
+        return None
+    salt = unb64u(record["salt"])
+    return next((key for key, value in values.items() if bound.get(key) != _fact(key, Hidden(value), salt)), "")
 
 
 def platform_kid(keys: PlatformKeys) -> str:

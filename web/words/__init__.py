@@ -112,7 +112,11 @@ class _Facts(string.Formatter):
 
     def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value = kwargs.get(field_name)
-        return (self._envelope(value) if field_name == "envelope" and isinstance(value, str) else value), field_name
+        if field_name == "envelope" and isinstance(value, str):
+            value = self._envelope(value)
+        elif field_name == "differs":
+            value = state("deposit_value", str(value), self.lang).text
+        return value, field_name
 
     def _envelope(self, name: str) -> str:
         """What is opened, in words: ``draw:experts/1`` is a name for programs."""
