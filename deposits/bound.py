@@ -7,17 +7,16 @@ hidden fact (``audit.hide``), so a row that was changed afterwards no longer fit
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crypto.canonical import b64u, dumps
 from trading.kernel.clock import floor_second, write_moment
 
-if TYPE_CHECKING:
-    from deposits.forfeits import Forfeit
-    from deposits.receipts import Receipt
-    from deposits.refunds.refunds import Refund
-
 Values = dict[str, Any]
+Receipt = Any
+Refund = Any
+Forfeit = Any
+"""Rows of the rooms that stand above this file and import it."""
 
 
 def account(receipt: Receipt, number: str) -> str:

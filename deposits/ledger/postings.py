@@ -97,20 +97,22 @@ def post(work: UnitOfWork, kind: str, lines: Lines, *, of: str, terminal: str | 
     return new
 
 
-def raw_balance(session: Session, account: str, item: str | None = None) -> int:
-    """The sum of an account's lines in fen, debit positive; of one item if named."""
+def raw_balance(session: Session, account: str, item: str | None = None, without: Select[Any] | None = None) -> int:
+    """The sum of an account's lines in fen, debit positive; of one item if named; ``without`` the entries of these ids."""
     query = select(func.coalesce(func.sum(Posting.amount_minor), 0)).where(Posting.account == account)
+    if without is not None:
+        query = query.where(Posting.entry_id.not_in(without))
     return int(session.scalar(query if item is None else query.where(Posting.item == item)) or 0)
 
 
-def balance(session: Session, account: str, item: str | None = None) -> int:
+def balance(session: Session, account: str, item: str | None = None, without: Select[Any] | None = None) -> int:
     """What stands on the account's own side, in fen: what we have, or what we owe. A settlement account: debit positive."""
-    return (CHART[account].sign or 1) * raw_balance(session, account, item)
+    return (CHART[account].sign or 1) * raw_balance(session, account, item, without)
 
 
-def balances(session: Session) -> dict[str, int]:
+def balances(session: Session, without: Select[Any] | None = None) -> dict[str, int]:
     """Every account's balance, in the order of the chart."""
-    return {code: balance(session, code) for code in CHART}
+    return {code: balance(session, code, None, without) for code in CHART}
 
 
 def standing_items(account: str) -> Select[Any]:
@@ -132,13 +134,14 @@ def items(session: Session, account: str) -> dict[str, int]:
     return {item: (CHART[account].sign or 1) * int(amount) for item, amount in rows}
 
 
-def totals(session: Session) -> Totals:
-    """Received, refunded, forfeited, converted, held, interest: over all lots (rule of the money room: never of one sealed lot)."""
-    rows = session.execute(
+def totals(session: Session, without: Select[Any] | None = None) -> Totals:
+    """Received, refunded, forfeited, converted, held, interest: over all lots; for a page ``without`` the entries of sealed ones."""
+    query = (
         select(LedgerEntry.kind, Posting.account, func.sum(Posting.amount_minor))
         .join(LedgerEntry, LedgerEntry.id == Posting.entry_id)
         .group_by(LedgerEntry.kind, Posting.account)
     )
+    rows = session.execute(query if without is None else query.where(LedgerEntry.id.not_in(without)))
     return accounts.totals((kind, account, int(amount)) for kind, account, amount in rows)
 
 

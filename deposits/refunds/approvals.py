@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import select
 
@@ -24,9 +24,8 @@ from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
 from trading.kernel.work import UnitOfWork, View
 
-if TYPE_CHECKING:
-    from deposits.refunds.refunds import Refund
-
+Refund = Any
+"""A row of refunds.py, which stands above this file and imports it."""
 BOUND = "bound"
 """The hidden facts of an act about money."""
 

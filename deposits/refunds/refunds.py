@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -211,16 +211,20 @@ def convert(work: UnitOfWork, refund: Refund, *, rate: str) -> rules.Conversion:
     return found
 
 
-def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None = None) -> RefundBatch:
-    """Put refunds into a batch that will be paid on ``value_on`` (Beijing; today), with interest and late fee up to that day.
+def prepare(
+    work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None = None, along: Sequence[Refund] | None = None
+) -> RefundBatch:
+    """Put refunds into a batch that will be paid on ``value_on`` (Beijing; today), with interest and late fee up to that day. ``along``:
+    those of sealed lots that go with them, unseen; there may be none, and then the batch may be empty, which nobody can tell.
 
     Refuses: NotAllowed, WrongStep, Conflict (``refund.on_hold``, ``reconcile.case_open``), Invalid ``refund.nothing_chosen``, TooLate.
     """
     work.require(Act.REFUND_PREPARE)
     postings.require_no_case(work.session)
     day = value_on or local_day(work.now)
-    if not rows:
+    if not rows and along is None:
         raise Invalid("refund.nothing_chosen")
+    rows = list(dict.fromkeys([*rows, *(along or ())]))
     if day < local_day(work.now):
         raise TooLate("refund.value_day_past", value_on=day)
     assert work.actor.account_id is not None
@@ -459,11 +463,11 @@ def require_orders(view: View, orders: Sequence[transfers.Transfer]) -> None:
     require_lines(view, list(rows.values()))
 
 
-def deliver(office: Office, bank: Bank) -> list[str]:
+def deliver(office: Office, bank: Bank, *, but: Collection[str] = ()) -> list[str]:
     """Hand the waiting orders to the bank (``transfers.deliver``): those that still say what was approved. Others stay here, and the log
-    says why."""
+    says why. ``but``: the refunds whose orders wait for the clock, so that the time a page takes tells nothing of sealed ones."""
     with office.view(CLOCK) as view:
-        waiting, good = transfers.waiting(view.session), []
+        waiting, good = [order for order in transfers.waiting(view.session) if order.refund not in but], []
         try:
             require_orders(view, waiting)
             good = [order.key for order in waiting]

@@ -6,6 +6,8 @@ and anything else stays unexplained until somebody explains it, which shows as a
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -19,16 +21,24 @@ from deposits.receipts import BankLine, ImportReport
 from deposits.refunds import approvals, refunds
 from deposits.refunds.refunds import Refund, refund
 from trading.kernel.access import Act
+from trading.kernel.errors import Invalid
 from trading.kernel.work import UnitOfWork
 
 
 @dataclass(frozen=True)
 class Settled:
-    """How many payments of ours the statement confirmed, how many came back, how many the bank refused to make."""
+    """How many payments of ours the statement confirmed, how many came back, how many the bank refused to make; ``refunds``: of which."""
 
     confirmed: int
     returned: int
     refused: int
+    refunds: tuple[tuple[str, str], ...] = ()
+
+    def without(self, left_out: Collection[str]) -> Settled:
+        """The counts without some refunds: those of sealed lots, where they are shown."""
+        kept = tuple((what, ref) for what, ref in self.refunds if ref not in left_out)
+        count = Counter(what for what, _ref in kept)
+        return Settled(count["confirmed"], count["returned"], count["refused"], kept)
 
 
 def take_statement(work: UnitOfWork, data: bytes, *, name: str) -> tuple[ImportReport, Settled]:
@@ -38,8 +48,14 @@ def take_statement(work: UnitOfWork, data: bytes, *, name: str) -> tuple[ImportR
 
 
 def fetch(work: UnitOfWork, bank: Bank) -> tuple[ImportReport, Settled]:
-    """The same straight from the bank, so that no person holds a list of payers. Raises BankUnreachable."""
-    return take_statement(work, bank.statement(), name=name_of_fetch(work))
+    """The same straight from the bank, so that no person holds a list of payers; a statement without a line brings nothing new. Raises
+    BankUnreachable."""
+    try:
+        return take_statement(work, bank.statement(), name=name_of_fetch(work))
+    except Invalid as refusal:
+        if [fault.code for fault in refusal.faults] != ["statement.empty"]:
+            raise
+        return ImportReport(name_of_fetch(work), (), ()), settle(work)
 
 
 def credit(work: UnitOfWork, data: bytes) -> int:
@@ -66,17 +82,17 @@ def settle(work: UnitOfWork) -> Settled:
     """Match unexplained lines and refused orders to refunds; twice is harmless. Refuses: NotAllowed; Conflict ``statement.not_as_taken``
     where a statement is no longer what was taken in."""
     work.require(Act.STATEMENT_IMPORT)
-    confirmed = returned = refused = 0
+    done: list[tuple[str, str]] = []
     ours = receipts.ours(work.session)
     approvals.require_statements(work, {line.statement_id for line, _order in ours})
     for line, order in ours:
         work.lock(order)
         if line.amount_minor < 0 and order.settled_at is None:
             _confirm(work, line, order)
-            confirmed += 1
+            done.append(("confirmed", order.refund))
         elif line.amount_minor > 0 and order.settled_at is not None and order.returned_at is None:
             _come_back(work, line, order)
-            returned += 1
+            done.append(("returned", order.refund))
     query = (
         select(Refund)
         .join(Transfer, Transfer.key == Refund.bank_key)
@@ -85,8 +101,8 @@ def settle(work: UnitOfWork) -> Settled:
     for row in work.session.scalars(query.order_by(Refund.id)).all():
         work.lock(row)
         _returned(work, row, "refuse", transfers.transfer(work.session, row.bank_key or "").reason)
-        refused += 1
-    return Settled(confirmed, returned, refused)
+        done.append(("refused", row.ref))
+    return Settled(0, 0, 0, tuple(done)).without(())
 
 
 def _confirm(work: UnitOfWork, line: BankLine, order: Transfer) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from deposits import demands
+from deposits import demands, receipts
 from deposits.bank.transfers import Transfer
 from deposits.receipts import BankLine, BankStatement, LineUse
 from deposits.reconcile import Reconciliation
 from deposits.refunds.refunds import Refund, RefundBatch
+from deposits.refunds.sealed import Sealed
 from deposits.refunds.settlement import FETCHED
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
@@ -22,15 +23,15 @@ from trading.kernel.work import View
 @dataclass(frozen=True)
 class StatementCard:
     """``own``: taken from a file by the person who looks, who has read it anyway. ``fetched``: it came straight from the bank, and of it
-    nobody sees a list of lines. Balances in fen."""
+    nobody sees a list of lines. Balances in fen, of one's own alone: they hold the money of sealed lots."""
 
     id: int
     ref: str
     name: str
     at: dt.datetime
     taken_by: int | None
-    opening_minor: int
-    closing_minor: int
+    opening_minor: int | None
+    closing_minor: int | None
     fetched: bool
     own: bool
 
@@ -69,46 +70,74 @@ class ComparisonCard:
     note: str
 
 
+@dataclass(frozen=True)
+class PoolCard:
+    """The pooled account without the money of sealed lots (fen), and the moment of the newest statement that may be told."""
+
+    balance_minor: int | None
+    stated_at: dt.datetime | None
+
+
 def statement_cards(view: View, limit: int = 20) -> list[StatementCard]:
-    """The latest statements, newest first. Refuses: NotAllowed."""
+    """The latest statements, newest first: one's own files, and those with a line that hangs on no sealed lot. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
-    rows = view.session.scalars(select(BankStatement).order_by(BankStatement.id.desc()).limit(limit))
-    return [_statement_card(view, row) for row in rows]
+    rows = select(BankStatement).where(_is_told(view)).order_by(BankStatement.id.desc()).limit(limit)
+    return [_statement_card(view, row) for row in view.session.scalars(rows)]
 
 
 def statement_card(view: View, ref: str) -> StatementCard:
-    """Refuses: NotAllowed, NotFound."""
+    """Refuses: NotAllowed, NotFound (also of one that may not be told yet)."""
     view.require(Act.DEPOSIT_LOOK)
-    row = view.session.scalar(select(BankStatement).where(BankStatement.ref == ref))
+    row = view.session.scalar(select(BankStatement).where(BankStatement.ref == ref, _is_told(view)))
     if row is None:
         raise NotFound("deposit.unknown")
     return _statement_card(view, row)
 
 
+def is_told(view: View, ref: str) -> bool:
+    return view.session.scalar(select(BankStatement.id).where(BankStatement.ref == ref, _is_told(view))) is not None
+
+
+def pool_card(view: View) -> PoolCard:
+    """Refuses: NotAllowed."""
+    view.require(Act.DEPOSIT_LOOK)
+    pool = receipts.stated(view.session)
+    at = view.session.scalar(select(BankStatement.at).where(_is_told(view)).order_by(BankStatement.id.desc()).limit(1))
+    if pool is None or pool.balance_minor is None or at is None:
+        return PoolCard(None, at)
+    return PoolCard(pool.balance_minor - Sealed(view.session).stated, at)
+
+
+def _is_told(view: View) -> ColumnElement[bool]:
+    told = select(BankLine.statement_id).where(BankLine.id.not_in(Sealed(view.session).lines))
+    own = BankStatement.name.not_like(f"{FETCHED}%") & (BankStatement.taken_by == view.actor.account_id)
+    return own | BankStatement.id.in_(told)
+
+
 def _statement_card(view: View, row: BankStatement) -> StatementCard:
     fetched = row.name.startswith(FETCHED)
     own = row.taken_by == view.actor.account_id and not fetched
-    return StatementCard(
-        row.id, row.ref, row.name, row.at, row.taken_by, row.opening_minor, row.closing_minor, fetched, own
-    )
+    opening, closing = (row.opening_minor, row.closing_minor) if own else (None, None)
+    return StatementCard(row.id, row.ref, row.name, row.at, row.taken_by, opening, closing, fetched, own)
 
 
 def line_cards(view: View, statement: StatementCard) -> list[LineCard]:
-    """Line by line for who took the file in; for others, and of a fetched statement, only our own payments and charges.
-
-    Payments in, and payments out for a sealed lot, are told without their amount, which would tell the lot.
-    """
+    """Line by line for who took the file in; for others, and of a fetched statement, only our own payments and charges, and nothing that
+    hangs on a sealed lot. Payments in are told without their amount, which would tell the lot."""
     in_statement = BankLine.statement_id == statement.id
+    left_out = set() if statement.own else set(view.session.scalars(Sealed(view.session).lines.where(in_statement)))
     used = select(LineUse).join(BankLine, BankLine.id == LineUse.line_id).where(in_statement)
     uses = {use.line_id: use for use in view.session.scalars(used)}
     paid = _refunds_paid(view, statement)
     found = []
     lines = view.session.scalars(select(BankLine).where(in_statement).order_by(BankLine.id))
-    for n, line in enumerate(lines, 1):
+    n = 0
+    for line in lines:
         use = uses.get(line.id)
         kind = use.kind if use is not None else ""
-        if not statement.own and kind == "receipt":
+        if line.id in left_out or (not statement.own and kind == "receipt"):
             continue
+        n += 1
         of, seen = "", kind != "receipt"
         if use is not None and kind in ("transfer", "returned"):
             of, seen = paid[use.of]

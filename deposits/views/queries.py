@@ -1,26 +1,27 @@
 """Cards of the money room: frozen, and holding nothing the reader may not know.
 
-Before a lot's payers are public its money is in the totals over all lots and nowhere else: its receipts are on no list, its refunds (a
-withdrawal must be paid back in days) are rows with a reference, a due day and a state, without lot, rule, name, account or amount, and
-they sort by reference within a day, which is random. A bidder sees its own.
+Before a lot's payers are public its money is nowhere here: in no list, no count and no total (deposits/refunds/sealed.py). Its refunds (a
+withdrawal must be paid back in days) go along with every batch, and a batch is prepared whether there are any or not. A bidder sees its
+own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deposits import demands, forfeits, receipts, reconcile
 from deposits.ledger import accounts, postings
 from deposits.ledger.postings import LedgerEntry, Posting
 from deposits.receipts import BankLine, Receipt
-from deposits.refunds import payees, refunds
+from deposits.refunds import payees, refunds, sealed
 from deposits.refunds.refunds import REFUND_FLOW, Refund, RefundBatch
+from deposits.refunds.sealed import Sealed
 from deposits.views import statement
 from deposits.views.statement import Totals
 from trading.kernel.access import Act
@@ -29,7 +30,7 @@ from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import View
 from trading.rulebook import calendars
-from trading.tendering.tenders import SECRET_STATES, Lot
+from trading.tendering.tenders import Lot
 
 LISTED = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "RETURNED_BY_BANK")
 SOON_WORKING_DAYS = 3
@@ -37,14 +38,17 @@ SOON_WORKING_DAYS = 3
 
 @dataclass(frozen=True)
 class RefundCard:
-    """``state``: HELD while a hold is in force. ``when``: overdue | today | soon | later. ``sealed``: everything about whose money it is,
-    is "" or None. ``may``: the steps this person could take now; a row of one's own cannot be approved. ``account_tail``: last 4."""
+    """``state``: HELD while a hold is in force. ``when``: overdue | today | soon | later. ``may``: the steps this person could take now; a
+    row of one's own cannot be approved. ``account_tail``: last 4."""
 
     ref: str
     due_on: dt.date
     when: str
     state: str
-    sealed: bool
+    amount: Money
+    converted: Money
+    interest: Money
+    fee: Money
     lot: str = ""
     title: str = ""
     bidder: str = ""
@@ -53,10 +57,6 @@ class RefundCard:
     event_on: dt.date | None = None
     due_reason: dict[str, Any] | None = None
     part: str = ""
-    amount: Money | None = None
-    converted: Money | None = None
-    interest: Money | None = None
-    fee: Money | None = None
     account_tail: str = ""
     value_from: dt.date | None = None
     held_basis: str = ""
@@ -74,7 +74,7 @@ class RefundCard:
 
 @dataclass(frozen=True)
 class BatchCard:
-    """``total``, ``interest`` and ``fee``: of the rows that are not sealed; ``sealed``: how many others there are."""
+    """``rows``: those that may be seen, of which ``total``, ``interest`` and ``fee`` are the sums. There may be others, of sealed lots."""
 
     ref: str
     value_on: dt.date
@@ -83,7 +83,6 @@ class BatchCard:
     total: Money
     interest: Money
     fee: Money
-    sealed: int
     prepared_by: int
     prepared_at: dt.datetime
     approved_by: int | None
@@ -111,7 +110,8 @@ class ExceptionCard:
 
 @dataclass(frozen=True)
 class HomeCard:
-    """The desk's first page. Counts are of refunds over all lots, sealed ones among them."""
+    """The desk's first page. Counts and sums are without sealed lots. ``send_along``: whether a batch is to be prepared today for what may
+    have fallen due of them; it depends on notices and on batches alone."""
 
     totals: Totals
     overdue: int
@@ -122,6 +122,7 @@ class HomeCard:
     next_due: dt.date | None
     reconciled: reconcile.Reconciliation | None
     case_open: bool
+    send_along: bool
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,12 @@ def queue(view: View, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
 
 
 def refund_card(view: View, ref: str) -> RefundCard:
-    """Refuses: NotAllowed, NotFound."""
+    """Refuses: NotAllowed, NotFound (also of a sealed lot's)."""
     view.require(Act.DEPOSIT_LOOK)
-    return _cards(view, [refunds.refund(view.session, ref)])[0]
+    found = _cards(view, [refunds.refund(view.session, ref)])
+    if not found:
+        raise NotFound("refund.unknown")
+    return found[0]
 
 
 def batch_card(view: View, ref: str) -> BatchCard:
@@ -172,20 +176,14 @@ def batches(view: View, *, limit: int = 50) -> list[BatchCard]:
 
 
 def _batch(view: View, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
-    shown = [row for row in rows if not row.sealed]
-
-    def total(values: Iterable[Money | None]) -> Money:
-        return Money.total(value for value in values if value is not None)
-
     return BatchCard(
         batch.ref,
         batch.value_on,
         batch.digest,
         tuple(rows),
-        total(row.amount for row in shown),
-        total(row.interest for row in shown),
-        total(row.fee for row in shown),
-        len(rows) - len(shown),
+        Money.total(row.amount for row in rows),
+        Money.total(row.interest for row in rows),
+        Money.total(row.fee for row in rows),
         batch.prepared_by,
         batch.prepared_at,
         batch.approved_by,
@@ -200,11 +198,10 @@ def _batch(view: View, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
 def _cards(view: View, rows: Iterable[Refund]) -> list[RefundCard]:
     today = local_day(view.now)
     soon = calendars.current(view.session).add_working_days(today, SOON_WORKING_DAYS)
-    is_public = demands.publicity(view.session)
-    return [_card(view, row, today, soon, sealed=row.demand is not None and not is_public(row.demand)) for row in rows]
+    return [_card(view, row, today, soon) for row in sealed.told(view.session, rows)]
 
 
-def _card(view: View, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
+def _card(view: View, row: Refund, today: dt.date, soon: dt.date) -> RefundCard:
     held = (
         demands.holds(view.session, row.demand_id, view.now)
         if row.demand_id is not None and row.part == "deposit"
@@ -224,26 +221,16 @@ def _card(view: View, row: Refund, today: dt.date, soon: dt.date, *, sealed: boo
     )
     batch = row.batch.ref if row.batch is not None else ""
     state = "HELD" if held and row.state in LISTED and row.state != "SENT" else row.state
-    if sealed:
-        return RefundCard(
-            row.ref,
-            row.due_on,
-            when,
-            row.state,
-            True,
-            batch=batch,
-            prepared_by=row.prepared_by,
-            approved_by=row.approved_by,
-            mine=mine,
-            may=tuple(sorted(steps)),
-        )
     lot = row.demand.lot if row.demand is not None else None
     return RefundCard(
         row.ref,
         row.due_on,
         when,
         state,
-        False,
+        Money(row.principal_minor),
+        Money(row.converted_minor),
+        Money(row.interest_minor),
+        Money(row.fee_minor),
         lot=lot.ref if lot else "",
         title=lot.title if lot else "",
         bidder=row.demand.participant.party.name if row.demand else row.payee_name,
@@ -252,10 +239,6 @@ def _card(view: View, row: Refund, today: dt.date, soon: dt.date, *, sealed: boo
         event_on=row.event_on,
         due_reason=row.due_reason,
         part=row.part,
-        amount=Money(row.principal_minor),
-        converted=Money(row.converted_minor),
-        interest=Money(row.interest_minor),
-        fee=Money(row.fee_minor),
         account_tail=row.payee_account[-4:],
         value_from=local_day(row.receipt.at),
         held_basis=held[0].basis if held else "",
@@ -283,7 +266,7 @@ def home(view: View) -> HomeCard:
     ]
     count = {when: sum(1 for card in waiting if card.when == when) for when in ("overdue", "today", "soon")}
     return HomeCard(
-        statement.totals(view.session),
+        statement.totals(view.session, Sealed(view.session).entries),
         count["overdue"],
         count["today"],
         count["soon"],
@@ -292,22 +275,30 @@ def home(view: View) -> HomeCard:
         min((card.due_on for card in waiting), default=None),
         reconcile.latest(view.session),
         postings.open_case(view.session) is not None,
+        _send_along(view),
     )
+
+
+def _send_along(view: View) -> bool:
+    """Once a day, while a lot that asks for deposits is sealed, whether anything of it has fallen due or not."""
+    last = view.session.scalar(select(func.max(RefundBatch.prepared_at)))
+    return sealed.takes_deposits(view.session) and (last is None or local_day(last) < local_day(view.now))
 
 
 def exceptions(view: View) -> list[ExceptionCard]:
     """Wrong payers, late and overpaid money of lots whose payers are public; money in suspense; lines and refunds that came back.
     Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
-    found: list[ExceptionCard] = []
-    sealed = _sealed_names(view.session)
-    for row in receipts.in_suspense(view.session):
-        card = _exception("suspense", row.ref, row.line, text=row.line.text)
-        found.append(
-            replace(card, payer="", account_tail="", text="") if receipts.plain(row.line.payer_name) in sealed else card
-        )
+    left_out = Sealed(view.session)
+    found = [
+        _exception("suspense", row.ref, row.line, text=row.line.text)
+        for row in receipts.in_suspense(view.session)
+        if row.ref not in left_out.stray
+    ]
+    unsettled = {line.id for line in left_out.unsettled}
     for line in receipts.unexplained(view.session):
-        found.append(_exception("unexplained", line.bank_id, line, text=line.text))
+        if line.id not in unsettled:
+            found.append(_exception("unexplained", line.bank_id, line, text=line.text))
     for refund in view.session.scalars(
         select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)
     ):
@@ -367,20 +358,6 @@ def _wrong(session: Session, lot: Lot | None = None) -> list[tuple[demands.Depos
     ]
 
 
-def _sealed_names(session: Session) -> set[str]:
-    """Who takes part in a lot whose payers are sealed: a payment of theirs that went astray is listed without its payer."""
-    query = (
-        select(demands.DepositDemand)
-        .join(Lot, Lot.id == demands.DepositDemand.lot_id)
-        .where(Lot.state.in_((*SECRET_STATES, "OPENING")))
-    )
-    return {
-        receipts.plain(demand.participant.party.name)
-        for demand in session.scalars(query)
-        if not demands.is_public(session, demand.lot)
-    }
-
-
 def _exception(
     kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = ""
 ) -> ExceptionCard:
@@ -390,9 +367,10 @@ def _exception(
 
 
 def balances(view: View) -> dict[str, Money]:
-    """The balance of every account of the chart, over all lots. Refuses: NotAllowed."""
+    """The balance of every account of the chart, over all lots but sealed ones. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
-    return {code: Money(amount) for code, amount in postings.balances(view.session).items()}
+    found = postings.balances(view.session, Sealed(view.session).entries)
+    return {code: Money(amount) for code, amount in found.items()}
 
 
 def lot_postings(view: View, lot: Lot) -> list[PostingCard]:
@@ -434,24 +412,21 @@ def forfeits_of(view: View, lot: Lot) -> list[forfeits.Forfeit]:
 
 def other_payees(view: View, cards: Iterable[RefundCard]) -> dict[str, str]:
     """By reference, the name a refund goes to where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
-    seen = {card.ref: card.bidder for card in cards if not card.sealed}
+    seen = {card.ref: card.bidder for card in cards}
     rows = view.session.execute(select(Refund.ref, Refund.payee_name).where(Refund.ref.in_(seen)))
     return {ref: name for ref, name in rows if receipts.plain(name) != receipts.plain(seen[ref])}
 
 
 def payee_change(view: View, ref: str) -> payees.PayeeChange | None:
     """The change that waits for approval on a refund. Refuses: NotAllowed, NotFound."""
-    view.require(Act.DEPOSIT_LOOK)
+    refund_card(view, ref)
     return payees.pending(view.session, refunds.refund(view.session, ref))
 
 
 def payee_request(view: View, ref: str) -> payees.PayeeChange | None:
-    """The request for another account that waits, or how the last one ended; none of a sealed lot. Refuses: NotAllowed, NotFound."""
-    view.require(Act.DEPOSIT_LOOK)
-    row = refunds.refund(view.session, ref)
-    if row.demand is not None and not demands.is_public(view.session, row.demand.lot):
-        return None
-    return payees.latest(view.session, row)
+    """The request for another account that waits, or how the last one ended. Refuses: NotAllowed, NotFound (also of a sealed lot)."""
+    refund_card(view, ref)
+    return payees.latest(view.session, refunds.refund(view.session, ref))
 
 
 # --- a bidder's own ---------------------------------------------------------------------------------------------------
@@ -460,7 +435,7 @@ def payee_request(view: View, ref: str) -> payees.PayeeChange | None:
 def own_refunds(view: View, demand: demands.DepositDemand) -> tuple[RefundCard, ...]:
     """The refunds of one's own demand, for its owner alone (the caller has looked whose it is)."""
     today = local_day(view.now)
-    return tuple(_card(view, row, today, today, sealed=False) for row in refunds.of_demand(view.session, demand.id))
+    return tuple(_card(view, row, today, today) for row in refunds.of_demand(view.session, demand.id))
 
 
 def chart() -> tuple[accounts.Account, ...]:

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from deposits.ledger import postings
@@ -46,9 +46,9 @@ class Totals:
         }
 
 
-def totals(session: Session) -> Totals:
-    """All money of all lots to this moment."""
-    found = postings.totals(session)
+def totals(session: Session, without: Select[Any] | None = None) -> Totals:
+    """All money of all lots to this moment; ``without`` the entries of these ids, as the money room sees it (``sealed.Sealed.entries``)."""
+    found = postings.totals(session, without)
     return Totals(
         received=Money(found.received),
         refunded=Money(found.refunded),

@@ -99,6 +99,7 @@ CHANGED = (
 )
 
 
+@pytest.mark.promise("R8")
 def test_a_proposal_changed_in_the_database_is_neither_checked_nor_decided(room: MoneyRoom) -> None:
     ref, subs = room.awarded("WORKS")
     until = local_day(room.world.now) + timedelta(days=10)

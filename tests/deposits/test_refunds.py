@@ -537,6 +537,7 @@ CHANGED_AFTER = (
 )
 
 
+@pytest.mark.promise("R8")
 def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(room: MoneyRoom) -> None:
     refs, batch = approved(room)
     for change, differs in CHANGED_AFTER:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -97,14 +97,17 @@ def staffed(world: World) -> str:
     return ref
 
 
-def make_twins(databases: Databases, tmp_path: Path) -> Iterator[tuple[Twin, Twin]]:
-    """A settled world and its copy, with everybody who looks signed in to both. The fixture ``twins`` (conftest.py)."""
+def make_twins(
+    databases: Databases, tmp_path: Path, before: Callable[[World], str] = staffed
+) -> Iterator[tuple[Twin, Twin]]:
+    """A settled world and its copy, with everybody who looks signed in to both. The fixture ``twins`` (conftest.py). ``before``: what is
+    the same in both."""
     with databases.fresh() as one, databases.fresh() as two:
         engines = [open_engine(one), open_engine(two)]
         if engines[0].dialect.name != "sqlite":
             pytest.skip("a world is copied byte by byte, which SQLite alone can")
         first = World(engines[0], tmp_path / "one", bidders=5)
-        ref = staffed(first)
+        ref = before(first)
         second = World(engines[1], tmp_path / "two", bidders=5)
         with closing(engines[0].raw_connection()) as source, closing(engines[1].raw_connection()) as target:
             source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]

@@ -26,6 +26,21 @@ NAMES = {
     "deposits": ("保证金", "deposits"),
 }
 STATES = {True: ("成立", "holds"), False: ("不成立", "BROKEN"), None: ("无可核对", "nothing to check")}
+TOLD = {
+    "deposits.hidden": (
+        "账号、户名和经办人员以散列值列出，盐值留在平台：相同与否已经证明，是谁没有证明",
+        "whose accounts, names and hands they are: hashes under salts that stay with the platform prove only which are equal",
+    ),
+    "deposits.later": (
+        "所列办理记录之后没有别的退款、扣留，也没有别的变动",
+        "that nothing happened to the money after the acts shown here, and that there is no refund besides",
+    ),
+    "deposits.before": (
+        "办理时的版本还没有把每项数额记入日志，这些来款的日期、事由、利息、收款人和经办人员没有证明",
+        "made under a release that did not bind each value: days, events, interest, payees and persons of these payments",
+    ),
+}
+TOLD_HEAD = ("只是陈述，没有证明：", "told, not proved:")
 ENCLOSED = (
     "所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）",
     "the keys came with the file; --trust names those of before",
@@ -68,6 +83,11 @@ def _show(found: dict[str, Any], speech: int) -> None:
     for claim in found["claims"]:
         codes = " [" + ", ".join(claim["codes"]) + "]" if claim["codes"] else ""
         click.echo(f"  {STATES[claim['ok']][speech]:<8} {NAMES[claim['name']][speech]}{codes}: {claim['detail']}")
+    if found["told"]:
+        click.echo(TOLD_HEAD[speech])
+    for one in found["told"]:
+        of = f" ({len(one['of'])}: {', '.join(one['of'][:3])}{' …' if len(one['of']) > 3 else ''})" if one["of"] else ""
+        click.echo(f"  {NAMES[one['claim']][speech]}: {TOLD[one['claim'] + '.' + one['what']][speech]}{of}")
     if found["trust"] == "enclosed":
         say(ENCLOSED[speech])
     say(found["summary"])

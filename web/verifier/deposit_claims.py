@@ -1,10 +1,15 @@
-"""Claim `deposits`: all money is accounted for, and what went back went once, to where it came from, by two people's hands (E5)."""
+"""Claim `deposits`: all money is accounted for, and what went back went once, to where it came from, by two people's hands (E5).
+
+Each value is held against the act that made it (deposit_acts.py); what no act binds is told, and said to be told.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from crypto.canonical import loads
+from web.verifier import deposit_acts
+from web.verifier.deposit_acts import Acts
 from web.verifier.material import Document, Material
 
 FOLDER = "acts/deposits/"
@@ -19,7 +24,7 @@ def check(material: Material) -> None:
         if paths:
             findings.fault("deposits", "B_DEPOSIT", "records of money in a public bundle")
         return
-    acts = _acts(material)
+    acts, book = _acts(material), Acts(material)
     seen: set[str] = set()
     records: list[dict[str, Any]] = []
     amounts = dict.fromkeys(("received", "refunded", "forfeited", "converted", "held"), 0)
@@ -29,7 +34,7 @@ def check(material: Material) -> None:
             records.append(record)
             for key in amounts:
                 amounts[key] += record[key]
-            for what in _faults(record, acts, seen):
+            for what in [*_faults(record, acts, seen), *_by_acts(material, record, book)]:
                 findings.fault("deposits", "B_DEPOSIT", f"{record['receipt']}: {what}")
     with findings.guard("deposits", "B_DEPOSIT", "payees"):
         for refund in _redirected(records, material):
@@ -37,8 +42,39 @@ def check(material: Material) -> None:
     known = {path.removeprefix(FOLDER).removesuffix(".json") for path in paths}
     for receipt in sorted(set(acts.get("receipt.record", {})) - known):
         findings.fault("deposits", "B_DEPOSIT", f"{receipt}: received, as the log says, and not accounted for")
+    back = {row["refund"] for record in records for row in record["refunds"]}
+    kept = set(book.kept())
+    with findings.guard("deposits", "B_DEPOSIT", "refunds"):
+        for refund, act in sorted(book.due().items()):
+            steps = [one.value["act"] for one in book.of[act.value["of"]]]
+            if refund not in back and not (kept and "refund.forfeit" in steps):
+                findings.fault(
+                    "deposits", "B_DEPOSIT", f"refund {refund}: fell due, as the log says, and is not accounted for"
+                )
     if paths:
+        for what in ("hidden", "later"):
+            findings.told("deposits", what)
         findings.checked("deposits", ", ".join(f"{key} {_yuan(value)}" for key, value in amounts.items()))
+
+
+def _by_acts(material: Material, record: dict[str, Any], book: Acts) -> list[str]:
+    """Everything in the record that is not what its acts bind; what none binds is noted as told."""
+    found = [] if record["v"] == 1 else ["not a record of version 1"]
+    faults, paid = deposit_acts.of_payment(record, book)
+    found, bound = found + faults, paid
+    converted = 0
+    for row in record["refunds"]:
+        faults, known, sent = deposit_acts.of_refund(record, row, book, paid=paid)
+        found += [f"refund {row['refund']}: {what}" for what in faults]
+        converted += row["converted"] if sent else 0
+        bound = bound and known
+    faults, known = deposit_acts.of_kept(record, book)
+    found += faults
+    if not (bound and known):
+        material.findings.told("deposits", "before", record["receipt"])
+    elif record["converted"] != converted:
+        found.append("converted is not the sum of what was converted with the refunds that were sent")
+    return found
 
 
 def _yuan(minor: int) -> str:

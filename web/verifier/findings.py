@@ -84,6 +84,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.claims = {name: Claim(name) for name in CLAIMS}
+        self._told: dict[tuple[str, str], list[str]] = {}
 
     def fault(self, claim: str, code: str, what: str) -> None:
         """A failure. A code that the claim does not know is a defect."""
@@ -96,6 +97,15 @@ class Findings:
     def checked(self, claim: str, what: str) -> None:
         if what not in self.claims[claim].checked:
             self.claims[claim].checked.append(what)
+
+    def told(self, claim: str, what: str, of: str = "") -> None:
+        """Something that the bundle says and does not prove. ``what``: a word of the claim; ``of``: what it is said of."""
+        named = self._told.setdefault((claim, what), [])
+        if of and of not in named and len(named) < MOST_KEPT:
+            named.append(of)
+
+    def told_to_json(self) -> list[dict[str, Any]]:
+        return [{"claim": claim, "what": what, "of": named} for (claim, what), named in sorted(self._told.items())]
 
     def guard(self, claim: str, code: str, what: str) -> Guard:
         """Whatever the checks inside refuse or trip over becomes a fault of the claim."""

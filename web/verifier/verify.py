@@ -34,8 +34,9 @@ def verify_bundle(
     """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer
     says so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
 
-    Returns ``{ok, tender, profile, trust, claims: [{name, ok, codes, detail}], summary}``; a claim's ok is null where there is nothing to
-    check. Refuses: NotABundle for what is no ZIP; JSON_PROFILE, SIG for a trust that is none.
+    Returns ``{ok, tender, profile, trust, claims: [{name, ok, codes, detail}], told: [{claim, what, of}], summary}``; a claim's ok is null
+    where there is nothing to check; ``told`` is what the bundle says and does not prove. Refuses: NotABundle for what is no ZIP;
+    JSON_PROFILE, SIG for a trust that is none.
     """
     given = trust if trust is None or isinstance(trust, Trust) else trust_of(trust)
     findings = Findings()
@@ -57,6 +58,7 @@ def verify_bundle(
         "trust": "enclosed" if held.enclosed else "given",
         "unwitnessed": held.trust.unwitnessed,
         "claims": [claim.to_json() for claim in claims],
+        "told": findings.told_to_json(),
         "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
     }
 

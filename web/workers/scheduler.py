@@ -15,8 +15,10 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
+from deposits.bank import transfers
 from deposits.bank.protocol import Bank, BankUnreachable
-from deposits.refunds import falling_due, payees, refunds, settlement
+from deposits.refunds import falling_due, payees, refunds, sealed, settlement
+from deposits.refunds.sealed import Sealed
 from trading import timeline
 from trading.availability import probes
 from trading.bidding import copies, uploads
@@ -49,10 +51,13 @@ def turn(office: Office, bank: Bank | None) -> list[str]:
 
 def money(office: Office, bank: Bank | None) -> list[str]:
     """The money room's part: orders are handed to the bank and its answers noted, then refunds that have fallen due get their rows.
-    Says what was done as ``deliver`` and ``refund``, never for whom; twice is harmless. Refuses: as ``falling_due.due``."""
-    done = ["deliver"] if bank is not None and refunds.deliver(office, bank) else []
+    Says what was done as ``deliver`` and ``refund``, never for whom, and of sealed lots not at all; twice is harmless. Refuses: as
+    ``falling_due.due``."""
+    keys = refunds.deliver(office, bank) if bank is not None else []
     with office.work(CLOCK) as work:
-        done += ["refund"] if falling_due.due(work) else []
+        left_out = Sealed(work.session).refunds
+        done = ["deliver"] if any(transfers.transfer(work.session, key).refund not in left_out for key in keys) else []
+        done += ["refund"] if sealed.told(work.session, falling_due.due(work)) else []
     return done
 
 

@@ -151,10 +151,14 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
         bids.leave(work, participants.own(work, room.world.lot_in(work, ref)))
     (one,) = room.due()
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
-    batch = prepare(cashier, [one])
+    batch = done(send(cashier, "/cashier/refunds", "prepare", along="yes"))
     done(send(controller, batch + "/approve", "approve"))
     done(send(cashier, batch, "pay"))
+    assert room.refund(one).state == "SENT" and room.bank.balance() == DEPOSIT * 3, "its order waits for the clock"
+    scheduler.money(room.world.office, room.bank)
+    assert room.bank.balance() == DEPOSIT * 2
     where = done(send(cashier, "/cashier/import", "fetch"))
+    assert room.refund(one).state == "CONFIRMED"
     names = [room.payer(name) for name in room.world.bidders]
     secret = (
         [word for name, account in names for word in (name, account)] + list(subs.values()) + ["50,000.00", "50000.00"]
@@ -164,7 +168,6 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     pages = [f"/cashier{page}" for page in PAGES] + [
         batch,
         where,
-        f"/cashier/refunds/{one}",
         f"{batch}/payments.csv",
         "/cashier/refunds?format=csv",
         f"/cashier/ledger?lot={ref}",
@@ -178,17 +181,9 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
                 continue
             assert answer.status_code == 200, page
             body = answer.text
-            if (
-                page in ("/cashier", "/cashier/ledger", f"/cashier/ledger?lot={ref}")
-                or "/statements/" in page
-                or page.endswith("/import")
-            ):
-                told = [word for word in secret if word not in ("50,000.00", "50000.00")]  # totals over all lots
-            else:
-                told = secret
-            assert [word for word in told if word in body] == [], page
+            assert [word for word in secret if word in body] == [], page
             assert ref not in body.replace(f'value="{ref}"', "").replace(f"lot={ref}", ""), page
-    assert "封存" in cashier.get(f"/cashier/refunds/{one}").text
+        assert person.get(f"/cashier/refunds/{one}").status_code == 404
     room.world.tick()
     sealing.close(room.world, ref)  # two are too few: the tender fails, and who paid is public
     room.turn()
@@ -204,15 +199,14 @@ def test_the_pages_are_the_same_however_many_paid(house: tuple[MoneyRoom, Rooms]
     subs = room.take_part(ref)
     cashier = rooms.person("cashier")
     seen = []
-    for names in (("bidder1",), ("bidder2", "bidder3")):
+    for names in ((), ("bidder1",), ("bidder2", "bidder3")):
         for name in names:
             room.pay_in(name, subs[name])
         where = done(send(cashier, "/cashier/import", "fetch"))
         page = cashier.get(where).text
         body = page[page.index("<main") : page.index("</main>")]
-        body = re.sub(r"[\d,]+\.\d\d|\d\d:\d\d(:\d\d)?|statements/[a-z0-9]+|<span class=\"proof\">[^<]+", "#", body)
-        seen.append((re.sub(r"statements/[a-z0-9]+", "#", where), re.sub(r'value="[^"]*"', "", body)))
-    assert seen[0] == seen[1]
+        seen.append((where, re.sub(r'value="[^"]*"', "", body)))
+    assert seen[0] == seen[1] == seen[2]
 
 
 def test_a_file_with_faults_is_refused_with_all_of_them_and_a_good_one_told_line_by_line(

@@ -10,6 +10,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from deposits.refunds import refunds
+from deposits.refunds.sealed import Sealed
 from deposits.views import books, queries
 from deposits.views.queries import BatchCard
 from trading.kernel.access import Act, Role
@@ -130,9 +131,10 @@ def do_pay(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where)
         refunds.pay(unit, refunds.batch(unit.session, ref))
+        later = Sealed(unit.session).refunds
     bank = own_bank()
     if bank is not None:
-        refunds.deliver(office(), bank)
+        refunds.deliver(office(), bank, but=later)
     return go(where)
 
 
@@ -141,8 +143,8 @@ def payments(ref: str) -> Response:
     """The payment file for the bank's own counter or portal: one order a line, its key in the remark. Orders of a sealed lot are
     left out: their payees may not be seen yet, they go by the connected bank alone. Refuses: as ``refunds.require_orders``."""
     with reading() as view:
-        sealed = {row.ref for row in queries.batch_card(view, ref).rows if row.sealed}
-        orders = [order for refund, order in books.bank_orders(view, ref).items() if refund not in sealed]
+        told = {row.ref for row in queries.batch_card(view, ref).rows}
+        orders = [order for refund, order in books.bank_orders(view, ref).items() if refund in told]
         refunds.require_orders(view, orders)
     out = io.StringIO()
     table = csv.writer(out)

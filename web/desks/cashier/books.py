@@ -14,6 +14,7 @@ from deposits.bank.statements import HEADINGS
 from deposits.ledger import postings
 from deposits.receipts import ImportReport
 from deposits.refunds import settlement
+from deposits.refunds.sealed import Sealed
 from deposits.refunds.settlement import Settled
 from deposits.views import books, queries
 from deposits.views.queries import ExceptionCard
@@ -55,7 +56,7 @@ def statements(form: Form | None = None) -> str:
             form=form or Form.blank(),
             taken=taken,
             names={one.id: names.get(one.taken_by or 0, "") for one in taken},
-            pool=receipts.stated(view.session),
+            pool=books.pool_card(view),
             headings=HEADINGS,
             connected=own_bank() is not None,
             fetched=lambda one: one.fetched,
@@ -77,7 +78,7 @@ def do_import(unit: UnitOfWork, form: Form) -> str:
     if len(data) > MOST_BYTES:
         raise Invalid("statement.too_big", where="statement", most=formatting.size(MOST_BYTES, language()))
     report, settled = settlement.take_statement(unit, data, name=settlement.name_of_file(file.filename))
-    return _report_address(receipts.statement_of(unit.session, report), report, settled)
+    return _report_address(unit, report, settled)
 
 
 @cashier.act("/acts/fetch", needs=Act.STATEMENT_IMPORT, back=statements)
@@ -88,19 +89,21 @@ def do_fetch(unit: UnitOfWork, _form: Form) -> str:
         report, settled = settlement.fetch(unit, source)
     except BankUnreachable as error:
         raise NotReady("bank.unreachable") from error
-    return _report_address(receipts.statement_of(unit.session, report), report, settled)
+    return _report_address(unit, report, settled)
 
 
-def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
+def _report_address(unit: UnitOfWork, report: ImportReport, settled: Settled) -> str:
+    """Where the report is: the statement's page, where there is anything on it that may be told."""
+    ref, shown = receipts.statement_of(unit.session, report), settled.without(Sealed(unit.session).refunds)
     counts = {
         "known": len(report.skipped),
-        "confirmed": settled.confirmed,
-        "returned": settled.returned,
-        "refused": settled.refused,
+        "confirmed": shown.confirmed,
+        "returned": shown.returned,
+        "refused": shown.refused,
     }
     if report.name.startswith(settlement.FETCHED):
         counts.pop("known")
-    if not ref:
+    if not ref or not books.is_told(unit, ref):
         return address("/cashier/import", {}, nothing="yes", **counts)
     return address(f"/cashier/statements/{ref}", {}, **counts)
 
@@ -172,6 +175,8 @@ def do_explain(unit: UnitOfWork, form: Form) -> str:
         form.text("note", limit=400, lines=True),
     )
     form.refuse_if_any()
+    if ref in Sealed(unit.session).stray:
+        raise NotFound("deposit.unknown")
     receipts.explain(unit, receipts.receipt(unit.session, ref), account=account, note=note)
     return "/cashier/exceptions"
 
@@ -182,7 +187,7 @@ def do_charge(unit: UnitOfWork, form: Form) -> str:
     number, note = form.text("line", limit=64), form.text("note", limit=400, lines=True)
     form.refuse_if_any()
     line = next((one for one in receipts.unexplained(unit.session) if one.bank_id == number), None)
-    if line is None:
+    if line is None or line in Sealed(unit.session).unsettled:
         raise NotFound("deposit.unknown")
     receipts.book_charge(unit, line, note=note)
     return "/cashier/exceptions"
@@ -213,7 +218,7 @@ def reconcile_page(form: Form | None = None) -> str:
             money=Money,
             case=postings.open_case(view.session),
             form=form or Form.blank(),
-            pool=receipts.stated(view.session),
+            pool=books.pool_card(view),
             big=lambda minor: formatting.big(Money(minor), language()),
             may_reconcile=may(view.actor, Act.DEPOSIT_RECONCILE),
         )

@@ -25,7 +25,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from deposits import receipts
+from deposits.views import books as deposit_books
 from deposits.views import queries
 from deposits.views.queries import HomeCard
 from trading.kernel.access import Act, may
@@ -51,7 +51,7 @@ def home() -> str:
     with reading() as view:
         card, waiting = queries.home(view), queries.queue(view)
         batches = [one for one in queries.batches(view) if one.closed_at is None and one.sent_at is None]
-        pool = receipts.stated(view.session)
+        pool = deposit_books.pool_card(view)
         today = local_day(view.now)
         working = calendars.current(view.session).day_kind(today).working
         last = day_end(today)
@@ -94,6 +94,18 @@ def _duties(
     found: list[Duty] = []
     if may(view.actor, Act.REFUND_PREPARE):
         found += _to_prepare(waiting)
+        if card.send_along:
+            found.append(
+                Duty(
+                    _("Prepare a batch for sealed lots"),
+                    "/cashier/refunds#along",
+                    day_end(local_day(view.now)),
+                    "",
+                    _("every day, whether anything of them is due or not"),
+                    _("Daily"),
+                    "now",
+                )
+            )
         found += [
             Duty(
                 ngettext(

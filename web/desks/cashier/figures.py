@@ -13,12 +13,11 @@ from web.words import formatting
 
 
 def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
-    """The line of figures above home and queue. Sums are of what may be seen; sealed rows count, but have no amount."""
+    """The line of figures above home and queue, of what may be seen."""
 
     def sums(when: str) -> str:
         rows = [one for one in waiting if one.when == when and one.state not in ("HELD", "SENT")]
-        seen, sealed = total(one.amount for one in rows), sum(1 for one in rows if one.sealed)
-        return formatting.money(seen, language()) + (" · " + _("%(n)s sealed", n=sealed) if sealed else "")
+        return formatting.money(total(one.amount for one in rows), language())
 
     last = card.reconciled
     difference = _difference(card)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from deposits import demands
 from deposits.bank.simulated import SimulatedBank
-from deposits.refunds import falling_due, payees, refunds
+from deposits.refunds import falling_due, payees, refunds, sealed
 from deposits.views import queries, reckoning
 from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, may
@@ -153,11 +153,15 @@ def do_due(unit: UnitOfWork, _form: Form) -> str:
 
 @cashier.act("/acts/prepare", needs=Act.REFUND_PREPARE, back=queue)
 def do_prepare(unit: UnitOfWork, form: Form) -> str:
-    """Put the ticked refunds into a batch. Fields: ``refs``, ``value_on``."""
+    """Put the ticked refunds into a batch; with one of today goes what has fallen due of sealed lots, unseen. Fields: ``refs``,
+    ``value_on``; ``along``: nothing is ticked, the batch is for that alone."""
     refs = list(dict.fromkeys(str(ref) for ref in form.typed.getlist("refs")))
-    day = form.day("value_on", needed=False)
+    day, alone = form.day("value_on", needed=False), form.text("along", needed=False, limit=3) == "yes"
     form.refuse_if_any()
-    batch = refunds.prepare(unit, [refunds.refund(unit.session, ref) for ref in refs], value_on=day)
+    rows = [refunds.refund(unit.session, queries.refund_card(unit, ref).ref) for ref in refs]
+    today = alone or day is None or day == local_day(unit.now)
+    along = sealed.waiting(unit.session) if today and (rows or alone) else None
+    batch = refunds.prepare(unit, rows, value_on=None if alone else day, along=along)
     return f"/cashier/batches/{batch.ref}"
 
 
@@ -171,17 +175,15 @@ def refund(ref: str, form: Form | None = None) -> str:
         change = queries.payee_request(view, ref)
         row = refunds.refund(view.session, ref)
         holds = (
-            []
-            if card.sealed or row.demand is None or row.part != "deposit"
-            else demands.holds(view.session, row.demand.id, view.now)
+            [] if row.demand is None or row.part != "deposit" else demands.holds(view.session, row.demand.id, view.now)
         )
         return render(
             "cashier/refund.html",
             card=card,
             crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
             form=form or Form.blank(),
-            sums=[] if card.sealed else _sums(view, row),
-            reckoned_today=not card.sealed and row.batch is None and row.bank_key is None,
+            sums=_sums(view, row),
+            reckoned_today=row.batch is None and row.bank_key is None,
             change=change,
             change_by=_change_by(view, change),
             standing=payees.standing(change, scanned=has_scanner()) if change else "",
@@ -189,20 +191,16 @@ def refund(ref: str, form: Form | None = None) -> str:
             holds=holds,
             placed={hold.ref: name_of(view, hold.placed_by) for hold in holds},
             mine=[hold.ref for hold in holds if hold.placed_by == view.actor.account_id],
-            history=[] if card.sealed else _history(view, row),
-            convertible=card.state == "DUE"
-            and card.event == "contract_signed_winner"
-            and card.part == "deposit"
-            and not card.sealed,
+            history=_history(view, row),
+            convertible=card.state == "DUE" and card.event == "contract_signed_winner" and card.part == "deposit",
             may_prepare=may(view.actor, Act.REFUND_PREPARE),
             people=names_of(view, [card]),
-            payee="" if card.sealed else row.payee_name,
+            payee=row.payee_name,
             today=local_day(view.now),
             can_return=_can_return(view, row),
             returned=bool(request.args.get("returned")),
             can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD")
             and card.part == "deposit"
-            and not card.sealed
             and row.demand is not None,
         )
 

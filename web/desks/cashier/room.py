@@ -81,7 +81,7 @@ def total(values: Iterable[Money | None]) -> Money:
 
 def counted(card: RefundCard) -> str:
     """How the due day was reached: event, its day, the length, the roll."""
-    if card.sealed or card.event_on is None:
+    if card.event_on is None:
         return ""
     reason = card.due_reason or {}
     event = words.state("refund_event", card.event, language()).text

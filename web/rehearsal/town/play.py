@@ -25,6 +25,8 @@ FORMS = {
 }
 OPENED = ("archived", "closing", "result", "contract", "report", "candidates", "award", "evaluation", "qualification")
 DECIDED = ("archived", "closing", "result", "contract")
+STRAY = ("云汀启明文化传播有限公司", "6222800012345678")
+"""Who pays a deposit and names no number."""
 COMMITTED = 3
 """Of the five seats of the panel that still scores, so many have committed; the others are for whoever visits."""
 
@@ -285,10 +287,10 @@ def refund(town: Town, leave: int) -> None:
 
 
 def bank_news(town: Town) -> None:
-    """The bank credits its interest, and a deposit that names no sub-account: the cashier has to say what they are."""
-    firm = town.people["bidder4"]
+    """The bank credits its interest, and a deposit that names no sub-account, of a firm that is registered nowhere here: the cashier has to
+    say what they are. (One of a registered firm would be shown to nobody while a lot is sealed that it may be for.)"""
     town.scene.bank.receive(
-        Money.parse(town.parts["OPEN"].plan.deposit), name=firm.name_of_org, account=f"6222{4:012d}", text="投标保证金"
+        Money.parse(town.parts["OPEN"].plan.deposit), name=STRAY[0], account=STRAY[1], text="投标保证金"
     )
     town.scene.bank.pay_interest(Money.parse("1286.40"))
     money.fetch_statement(town.people)
