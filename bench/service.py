@@ -38,7 +38,7 @@ BIDHALL = """
 import sys
 from datetime import timedelta
 from pathlib import Path
-from trading.kernel.clock import SystemClock
+from trading.kernel.system_clock import SystemClock
 from web import wiring
 from web.cli import serve
 from web.settings import Settings

@@ -98,8 +98,12 @@ def take_due(office: Office, todo: list[Due] | None = None) -> list[str]:
 
 
 def turn(office: Office) -> list[str]:
-    """One turn of the clock: what is due, then the log's tick (with the closing entries that belong into it), then what that made due."""
+    """One turn of the clock: what is due, then the log's tick (with the closing entries that belong into it), then what that made due.
+    Nothing while the machine's clocks disagree: what is due stays due."""
     with office.view(CLOCK) as view:
+        office.clock.tend(log.newest(view.session))
+        if office.clock.doubt() is not None:
+            return []
         todo, tick = due(view.session, view.now), log.due_tick(view.session, view.now)
     taken = take_due(office, todo) if todo else []
     if tick is not None and (closed := seal_tick(office)) is not None:

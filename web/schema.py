@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations import backup, runner
-from trading.kernel.clock import SystemClock
 from trading.kernel.errors import NotReady
+from trading.kernel.system_clock import SystemClock
 
 
 @dataclass(frozen=True)

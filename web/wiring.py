@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import faults, lease, log, log_own
+from trading.kernel import faults, lease, log, log_own, system_clock
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
-from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
+from trading.kernel.clock import Clock, rehearsal_clock
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady, Refusal
 from trading.kernel.lease import Holder
@@ -131,7 +131,7 @@ def open_memory(settings: Settings, keys: PlatformKeys, engine: Engine) -> Memor
 def open_clock(settings: Settings) -> Clock:
     """The machine's clock; a moved one only in a data folder made for rehearsal. Refuses: NotReady ``clock.not_rehearsal``."""
     if not settings.test_clock:
-        return SystemClock()
+        return system_clock.of_folder(settings.data)
     if not is_rehearsal(settings.data):
         raise NotReady("clock.not_rehearsal", data=str(settings.data))
     return rehearsal_clock(settings.test_clock)

@@ -175,7 +175,7 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return self.clock.now()
+        return self.office.clock.now()
 
     def tick(self) -> None:
         """On to the next whole minute, and the log is sealed there."""

@@ -42,9 +42,9 @@ from trading.custody.officers import Policy
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
-from trading.kernel.clock import floor_second
+from trading.kernel.clock import Span, floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of
-from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, NotReady, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
@@ -135,7 +135,8 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcom
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
     accepted gets its first answer again as long as it stands; what was refused is looked at anew, and gets the first no again if nothing
     has changed. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``,
-    Conflict ``bid.replaced_since``, ``bid.withdrawn_since``, ``consortium.bids_alone``, WrongStep ``consortium.not_signed``.
+    Conflict ``bid.replaced_since``, ``bid.withdrawn_since``, ``consortium.bids_alone``, WrongStep ``consortium.not_signed``,
+    NotReady as ``work.certain`` where it is in time by one of two clocks that disagree.
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot, shared=True)  # many at once; who closes or moves the lot waits for them, and they for it
@@ -232,14 +233,13 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
 
 
-def not_settled(
-    work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str = "", part: str = officers.BID
-) -> Outcome:
-    """The signed no to what arrived in time and was not settled by its tick: ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
+def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: Span, token: str = "", part: str = officers.BID) -> Outcome:
+    """The signed no to what arrived in time and was not settled by its tick, or of which our clocks could not say whether it was in time:
+    ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
 
-    ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come.
-    What came too late anyway stays ``LATE``; a platform that stands still cannot know whether the deadline had been
-    moved. Refuses: NotAllowed, NotFound.
+    ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come,
+    between which moments if the clocks disagree. What came too late by all of
+    them stays ``LATE``; a platform that stands still cannot know whether the deadline had been moved. Refuses: NotAllowed, NotFound.
     """
     work.require(Act.BID_UPLOAD)
     work.lock(lot)
@@ -248,7 +248,10 @@ def not_settled(
         raise NotFound("upload.unknown")
     if upload is None:
         participants.own(work, lot)
-    late = work.office.trouble is None and lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
+    work.now = max(
+        work.now, log.newest(work.session) or work.now
+    )  # no entry can be proved that lies before the log's end
+    late = work.office.trouble is None and lot.deadline is not None and floor_second(arrived_at.first) >= lot.deadline
     return _refuse(
         work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at
     )
@@ -286,8 +289,10 @@ def leave(work: UnitOfWork, participant: Participant) -> None:
         raise Conflict("participant.bid_stands", ref=lot.ref)
     if participant.withdrawn_at is not None:
         raise Conflict("participant.left", ref=lot.ref)
-    if lot.deadline is None or work.now >= lot.deadline:
+    if lot.deadline is None or work.span.first >= lot.deadline:
         raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+    if work.span.last >= lot.deadline:
+        work.certain()
     participant.withdrawn_at = floor_second(work.now)
     work.session.flush()
     work.record("lot.leave", participant.log_of, account=participant.party.code)
@@ -303,7 +308,7 @@ def prove_attempt(work: UnitOfWork, lot: Lot, *, token: str) -> Outcome:
     upload = uploads.own(work, token)
     if upload.lot_id != lot.id:
         raise NotFound("upload.unknown")
-    reason = upload.refused or ("LATE" if lot.deadline is not None and work.now >= lot.deadline else "")
+    reason = upload.refused or ("LATE" if lot.deadline is not None and work.span.first >= lot.deadline else "")
     if not reason:
         raise Conflict("bid.attempt_not_over", deadline=lot.deadline)
     return _refuse(work, lot, upload.party, upload, "", None, reason)
@@ -411,13 +416,17 @@ def _check_submission(
 def _check_in_time(work: UnitOfWork, lot: Lot, *, closed: bool, tried: bool = True) -> None:
     """``tried``: the officers a bid is sealed to have all shown that their keys open. The law reads the clock; but once the closing list is
     written the intake stays closed, whatever a clock says (promise R7)."""
-    now = work.now
-    if lot.deadline is None or lot.issue_at is None or now < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
+    at = work.span
+    if lot.deadline is None or lot.issue_at is None or at.last < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
         raise CryptoError("UNAVAILABLE", "the lot takes no bids")
     if not tried:
         raise CryptoError("UNAVAILABLE", "new officers are still trying their keys")
-    if floor_second(now) >= lot.deadline:
+    if floor_second(at.first) >= lot.deadline:
         raise CryptoError("LATE", "at or after the deadline")
+    if at.first < lot.issue_at or floor_second(at.last) >= lot.deadline:
+        raise work.office.clock.doubt() or NotReady(
+            "clock.was_apart", first=floor_second(at.first), last=floor_second(at.last)
+        )
     if closed:
         raise CryptoError("UNAVAILABLE", "the intake is closed")
 
@@ -433,7 +442,7 @@ def _refuse(
     *,
     part: str = officers.BID,
     kind: str = "submission",
-    last: datetime | None = None,
+    last: Span | None = None,
 ) -> Outcome:
     """The signed no. A document nobody has signed is not kept under its hash, where the signed one may belong later; the attempt stands
     for it. The same attempt refused for the same reason gets its first answer."""

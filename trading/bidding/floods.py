@@ -24,7 +24,7 @@ from trading.bidding.uploads import Upload
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, SignedEntry
-from trading.kernel.clock import floor_second, write_moment
+from trading.kernel.clock import Span, floor_second, write_moment
 from trading.kernel.db import Base, append_only
 from trading.kernel.errors import NotReady
 from trading.kernel.work import UnitOfWork
@@ -171,12 +171,13 @@ def badly_listed(session: Session, cs: Iterable[str]) -> list[str]:
 
 
 def attempt(
-    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None
+    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: Span | None
 ) -> dict[str, Any]:
-    """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload."""
+    """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload. Where our
+    clocks disagreed about that, ``first_at`` is no later than the earliest and ``last_at`` the latest of what they say."""
     size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
-    ends = last or (work.now if upload is None else upload.last_at)
-    first = ends if upload is None else upload.made_at
+    came = last or Span.at(work.now if upload is None else upload.last_at)
+    first, ends = came.first if upload is None else min(upload.made_at, came.first), came.last
     return {
         "v": 1,
         "platform": work.office.platform,

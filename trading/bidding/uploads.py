@@ -29,7 +29,7 @@ from trading.bidding.participants import Participant
 from trading.custody import officers
 from trading.custody.officers import Policy
 from trading.kernel.access import CLOCK, Act, Actor
-from trading.kernel.clock import floor_second
+from trading.kernel.clock import Span, floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
@@ -108,7 +108,7 @@ def announced(
     """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
     ``start``."""
     view.require(Act.BID_UPLOAD)
-    check_open(lot, view.now)
+    check_open(lot, view.span)
     if envelope not in officers.bid_envelopes(lot) or not chain:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
     if len(chain) > 1 and officers.untried(view.session, lot):
@@ -252,11 +252,13 @@ _NEW_UPLOAD = insert(Upload.__table__)  # type: ignore[arg-type]
 _FACTS = tuple(column.name for column in Upload.__table__.columns if column.name != "id")
 
 
-def check_open(lot: Lot | LotFacts, now: datetime) -> None:
-    """Whether bids may come now: the law reads the clock, not the state. Refuses: TooEarly, TooLate."""
-    if lot.published_at is None or lot.issue_at is None or lot.deadline is None or now < lot.issue_at:
+def check_open(lot: Lot | LotFacts, at: Span) -> None:
+    """Whether bids may come now: the law reads the clock, not the state. Where clocks disagree, bytes are taken that are in time by one
+    of them: uploading decides nothing. Refuses: TooEarly, TooLate."""
+    now = at.moment
+    if lot.published_at is None or lot.issue_at is None or lot.deadline is None or at.last < lot.issue_at:
         raise TooEarly("bid.too_early", ref=lot.ref, now=now, opens=lot.issue_at)
-    if lot.state in ("TERMINATED", "FAILED") or now >= lot.deadline:
+    if lot.state in ("TERMINATED", "FAILED") or at.first >= lot.deadline:
         raise TooLate("bid.too_late", ref=lot.ref, now=now, deadline=lot.deadline)
 
 

@@ -110,6 +110,19 @@ class Act(StrEnum):
     CLOCK = "clock.turn"
 
 
+LATCHING = frozenset(
+    {
+        Act.LOT_PUBLISH,
+        Act.OPENING_HOST,
+        Act.SHARE_RELEASE,
+        Act.AWARD_DECIDE,
+        Act.PANEL_DRAW,
+        Act.SHEET_REVEAL,
+        Act.REPORT_CONCLUDE,
+    }
+)
+"""What a moment decides and nobody can undo: these wait while the machine's clocks disagree."""
+
 _OWN = {Act.ACCOUNT_OWN}
 _BIDDER = _OWN | {
     Act.HALL_ATTEND,

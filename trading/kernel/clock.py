@@ -9,9 +9,28 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from trading.kernel import machine
 from trading.kernel.errors import NotReady
+
+
+class Span(NamedTuple):
+    """When something happened: ``moment`` by the office's clock, certainly not before ``first`` nor after ``last``. All three are the same
+    while the machine's clocks agree."""
+
+    moment: datetime
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def at(cls, moment: datetime) -> Span:
+        return cls(moment, moment, moment)
+
+    @classmethod
+    def over(cls, moment: datetime, *others: datetime) -> Span:
+        said = (moment, *others)
+        return cls(moment, min(said), max(said))
 
 
 class Clock(Protocol):
@@ -19,19 +38,43 @@ class Clock(Protocol):
         """The present moment, aware, UTC."""
         ...
 
+    def span(self) -> Span:
+        """The present moment, and between which moments it lies by whatever clock there is."""
+        ...
 
-class SystemClock:
-    """The machine's clock, never going backwards within a process (promise R7)."""
+    def doubt(self) -> NotReady | None:
+        """Why nothing may be latched just now (closed, opened, sealed into the log); None while the clock is certain."""
+        ...
 
-    def __init__(self) -> None:
-        self._last = datetime.now(UTC)
+    def certain_since(self, steady: int) -> bool:
+        """Whether no doubt was seen since a moment of ``steady_ns``."""
+        ...
+
+    def tend(self, newest: datetime | None) -> None:
+        """Called by the turning clock, with the log's newest tick: no moment lies before it."""
+        ...
+
+
+class _Certain:
+    """What a clock that is moved by hand says: it is never in doubt."""
 
     def now(self) -> datetime:
-        self._last = max(self._last, datetime.now(UTC))
-        return self._last
+        raise NotImplementedError
+
+    def span(self) -> Span:
+        return Span.at(self.now())
+
+    def doubt(self) -> NotReady | None:
+        return None
+
+    def certain_since(self, _steady: int) -> bool:
+        return True
+
+    def tend(self, _newest: datetime | None) -> None:
+        return None
 
 
-class SetClock:
+class SetClock(_Certain):
     """A clock that stands until it is moved: for rehearsals and tests."""
 
     def __init__(self, moment: datetime) -> None:
@@ -52,7 +95,7 @@ def machine_seconds() -> int:
     return int(time.time())
 
 
-class FileClock:
+class FileClock(_Certain):
     """A rehearsal clock held in a file: another process moves it by writing a moment there."""
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +113,7 @@ class FileClock:
         temporary.replace(self.path)
 
 
-class RunningClock:
+class RunningClock(_Certain):
     """Runs on from a given moment at the pace of the machine's monotonic clock."""
 
     def __init__(self, start: datetime) -> None:
@@ -81,20 +124,71 @@ class RunningClock:
         return self._start + timedelta(seconds=time.monotonic() - self._zero)
 
 
+class Machine:
+    """The machine's two clocks: the wall clock, which people and NTP set, and the one since boot, which nobody can and which goes on while
+    the machine sleeps."""
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def steady_ns(self) -> int:
+        return steady_ns()
+
+    def boot(self) -> str:
+        """A name for the time since this boot, within which one reading of ``steady_ns`` can be compared with another; "" where the
+        system has none."""
+        return " ".join(filter(None, (machine.boot(), machine.time_space())))
+
+    def read(self) -> tuple[int, int]:
+        """(wall, steady), taken at one moment: a process that was stopped between the two would see a jump where there was none."""
+        for _ in range(20):
+            before = self.steady_ns()
+            wall = self.wall_ns()
+            after = self.steady_ns()
+            if after - before <= TOGETHER_NS:
+                break
+        return wall, after
+
+
+TOGETHER_NS = 20_000_000
+"""Nanoseconds between which two readings count as one."""
+
+
+def steady_ns() -> int:
+    """Nanoseconds of the clock that no correction of the hour moves; on Linux it counts the time the machine was suspended, too."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+
+
+def moment_of(wall: int) -> datetime:
+    """Nanoseconds since 1970 as a moment, whole microseconds."""
+    return EPOCH + timedelta(microseconds=wall // 1000)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wall_moment(stamp: int) -> datetime | None:
+    """A stamp of some wall clock as a moment; None for what is none."""
+    try:
+        return moment_of(stamp) if stamp > 0 else None
+    except OverflowError:
+        return None
+
+
 def since_wall(stamp: int) -> int:
     """Nanoseconds since the machine's wall clock showed ``stamp`` (nanoseconds since 1970), never negative: for stamps that a kernel or a
     proxy took."""
     return max(0, time.time_ns() - stamp)
 
 
-def monotonic_of(stamp: int) -> int:
-    """A stamp of the wall clock in nanoseconds, 0 for none, as a moment of the monotonic clock, which no correction of the hour moves."""
-    return time.monotonic_ns() - (since_wall(stamp) if stamp else 0)
+def steady_of(stamp: int) -> int:
+    """A stamp of the wall clock in nanoseconds, 0 for none, as a moment of ``steady_ns``, which no correction of the hour moves."""
+    return steady_ns() - (since_wall(stamp) if stamp else 0)
 
 
-def since_monotonic(moment: int) -> int:
-    """Nanoseconds since a moment of the monotonic clock, never negative."""
-    return max(0, time.monotonic_ns() - moment)
+def since_steady(moment: int) -> int:
+    """Nanoseconds since a moment of ``steady_ns``, never negative."""
+    return max(0, steady_ns() - moment)
 
 
 def rehearsal_clock(setting: str) -> Clock:

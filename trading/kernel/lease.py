@@ -11,13 +11,13 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from trading.kernel.clock import machine_seconds
+from trading.kernel.machine import boot, line
 
 SECONDS = 150
 """How long a lease stands after it was last renewed: two quiet ticks, and some patience."""
@@ -85,12 +85,6 @@ def database_of(engine: Engine) -> str:
     return f"postgresql {since} {number}"
 
 
-@cache
-def boot() -> str:
-    """A name for the time since this machine was started; "" where the system has none."""
-    return _line("/proc/sys/kernel/random/boot_id")
-
-
 def space() -> str:
     """Within which process numbers are counted: a container's are its own."""
     try:
@@ -101,12 +95,5 @@ def space() -> str:
 
 def started(pid: int) -> str:
     """When a process began, in ticks since the boot; "" where there is none: a number alone is given to another one day."""
-    stat = _line(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    stat = line(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return "" if len(stat) < 20 or stat[0] in ("Z", "X") else stat[19]
-
-
-def _line(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

@@ -94,6 +94,11 @@ def last_tick(session: Session) -> LogTick | None:
     return session.scalar(select(LogTick).order_by(LogTick.tick.desc()).limit(1))
 
 
+def newest(session: Session) -> datetime | None:
+    """The moment of the last tick."""
+    return session.scalar(select(func.max(LogTick.at)))
+
+
 def due_tick(session: Session, now: datetime) -> datetime | None:
     """The scheduled moment that should be sealed now, or None: the newest scheduled one ≤ ``now``, later than the last tick."""
     policies = busy(session, now)
@@ -101,16 +106,17 @@ def due_tick(session: Session, now: datetime) -> datetime | None:
     moment -= timedelta(seconds=moment.second % 10)
     if not ticks.is_tick(write_moment(moment), policies):
         moment = moment.replace(second=0)
-    last = session.scalar(select(func.max(LogTick.at)))
+    last = newest(session)
     return None if last is not None and last >= moment else moment
 
 
 def seal(work: UnitOfWork, at: datetime) -> LogTick:
     """Seal every waiting entry into the tick of the moment ``at`` and sign the checkpoint. One transaction; called by the clock.
 
-    Entries of units still open go into the next tick: each has a minute at least (``tick_by``).
+    Entries of units still open go into the next tick: each has a minute at least (``tick_by``). Refuses: NotReady as ``certain``.
     """
     work.require(Act.CLOCK)
+    work.certain()
     session = work.session
     waiting = session.execute(
         select(LogEntry.id, LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).order_by(LogEntry.c)

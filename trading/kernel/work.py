@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from trading.kernel import access, audit, outbox
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
-from trading.kernel.clock import Clock
+from trading.kernel.clock import Clock, Span
 from trading.kernel.commit_queue import turns_of
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import AlreadyDone, NotReady, Refusal
@@ -77,16 +77,18 @@ class Office:
         return Spool(self.blobs.folder / "uploads")
 
     @contextmanager
-    def work(self, actor: Actor, *, arrived_at: datetime | None = None, together: bool = False) -> Iterator[UnitOfWork]:
+    def work(
+        self, actor: Actor, *, arrived_at: datetime | Span | None = None, together: bool = False
+    ) -> Iterator[UnitOfWork]:
         """A unit that may write. ``arrived_at``: the moment stamped at the edge, where that is what counts (promise R2). ``together``: it
         is short, and may share its commit with others of its kind; it returns when that commit is durable.
 
         Refuses: whatever the acts inside refuse; nothing is changed then.
         """
-        now = arrived_at or self.clock.now()  # not after waiting for our turn
+        span = arrived_at or self.clock.span()  # not after waiting for our turn
         try:
             with self._session(together) as session:
-                work = UnitOfWork(self, session, actor, now)
+                work = UnitOfWork(self, session, actor, span)
                 yield work
                 session.flush()
                 audit.write_pending(work)
@@ -140,18 +142,37 @@ class View:
     actor: Actor
     now: datetime
 
+    @cached_property
+    def span(self) -> Span:
+        """Between which moments ``now`` lies while the machine's clocks disagree."""
+        return self.office.clock.span()
+
     def require(self, act: Act) -> None:
         access.require(self.actor, act, self.now)
 
 
 class UnitOfWork(View):
-    """What an act gets first: who, when, and the session. ``now`` is fixed for all of it."""
+    """What an act gets first: who, when, and the session. ``now`` and ``span`` are fixed for all of it."""
 
-    def __init__(self, office: Office, session: Session, actor: Actor, now: datetime) -> None:
-        super().__init__(office, session, actor, now)
+    def __init__(self, office: Office, session: Session, actor: Actor, now: datetime | Span) -> None:
+        self.span = now if isinstance(now, Span) else Span.at(now)
+        super().__init__(office, session, actor, self.span.moment)
         self.pending: list[audit.PendingAct] = []
         self.entries: list[audit.SignedEntry] = []
         self._held: dict[Any, bool] = {}
+
+    def require(self, act: Act) -> None:
+        """As reading does; and what cannot be undone waits while the clock is in doubt. Refuses: NotReady as ``certain``."""
+        super().require(act)
+        if act in access.LATCHING:
+            self.certain()
+
+    def certain(self) -> None:
+        """Nothing is closed, opened or sealed by a clock that may be wrong (promise R7). Refuses: NotReady ``clock.apart``,
+        ``clock.before_log``."""
+        doubt = self.office.clock.doubt()
+        if doubt is not None:
+            raise doubt
 
     def write(self, statement: Any, facts: dict[str, Any]) -> int:
         """Insert a row straight into its table, past the session's bookkeeping, as what is written in a rush is; returns its number."""

@@ -14,13 +14,14 @@ from typing import Any
 import click
 
 from trading.kernel.errors import NotReady, Refusal
-from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option
+from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, told
 from web.cli.doctor_found import LEAST_FREE, Found
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
 SKEW = timedelta(minutes=2)
 LATE = timedelta(minutes=5)
+APART = "set the clock right by NTP; if it is right now and was wrong before: bidhall clock accept"
 TURN = "start bidhall serve, or call bidhall tick"
 
 
@@ -233,7 +234,10 @@ def _clock(office: Any) -> list[Found]:
     found = []
     with office.view(CLOCK) as view:
         last = log.last_tick(view.session)
-        if last is not None and last.at > view.now + SKEW:
+        office.clock.tend(last.at if last is not None else None)
+        if (doubt := office.clock.doubt()) is not None and doubt.code == "clock.apart":
+            found.append(Found("clock_apart", "error", told(doubt, "en"), APART))
+        if last is not None and last.at > office.clock.span().first + SKEW:
             found.append(
                 Found(
                     "clock_back",

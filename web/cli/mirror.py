@@ -75,7 +75,8 @@ def serve(data: str, platform: str, platform_keys: tuple[str, ...], host: str, p
 def _clock(folder: Path) -> Any:
     """The machine's clock; a moved one, and faults, only in a folder made for rehearsal. Refuses: NotReady."""
     from trading.kernel import faults
-    from trading.kernel.clock import SystemClock, rehearsal_clock
+    from trading.kernel.clock import rehearsal_clock
+    from trading.kernel.system_clock import SystemClock
     from web.wiring import is_rehearsal
 
     moved = os.environ.get("BIDHALL_TEST_CLOCK")

@@ -24,7 +24,8 @@ from crypto.errors import PASSPHRASE, CryptoError
 from crypto.keyfiles import Keyring
 from crypto.signatures import kind_of, payload_of, verify_any
 from crypto.trust import Trust, trust_of
-from trading.kernel.clock import SystemClock, floor_second, rehearsal_clock
+from trading.kernel.clock import floor_second, rehearsal_clock
+from trading.kernel.system_clock import SystemClock
 from web.cli.common import BAD_INPUT, passphrase, read_json, say, stop
 
 key_option = click.option(

@@ -18,7 +18,7 @@ ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
 COMMAND_LINE = Actor(Role.SECURITY_ADMIN, name="command line")
 
 
-def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> Actor:
+def signed_in(office: Any, as_user: str | None, password_file: str | None) -> Actor:
     """Who acts: on an empty platform the command line itself, afterwards a security administrator with password."""
     from crypto import passwords
     from crypto.errors import CryptoError
@@ -94,7 +94,7 @@ def user_add(
 ) -> None:
     """Add an account with its first roles."""
     office = open_ready_office()
-    actor = _signed_in(office, as_user, passphrase_file)
+    actor = signed_in(office, as_user, passphrase_file)
     if actor is COMMAND_LINE and not set(roles) <= {r.value for r in ADMINISTRATORS}:
         raise NotAllowed("account.first_administrators", roles=[r.value for r in ADMINISTRATORS])
     first = passphrase(password_file, confirm=True)
@@ -161,7 +161,7 @@ def _account(session: Any, username: str) -> parties.Account:
 def user_disable(username: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
     """Close an account; every sign-in of it ends at once."""
     office = open_ready_office()
-    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+    with office.work(signed_in(office, as_user, passphrase_file)) as work:
         parties.disable(work, _account(work.session, username))
 
 
@@ -183,7 +183,7 @@ def user_reset(
 ) -> None:
     """Set a new password; the second factor stays. Where a role of weight is held it is proposed."""
     office = open_ready_office()
-    actor = _signed_in(office, as_user, passphrase_file)
+    actor = signed_in(office, as_user, passphrase_file)
     new = passphrase(password_file, confirm=True)
     with office.work(actor) as work:
         who = _account(work.session, username)
@@ -222,7 +222,7 @@ def role_grant(
     """Grant a role, never to oneself; a role of weight is proposed."""
     office = open_ready_office()
     asked = Role(role_name)
-    actor = _for_administrators(office, _signed_in(office, as_user, passphrase_file), (role_name,))
+    actor = _for_administrators(office, signed_in(office, as_user, passphrase_file), (role_name,))
     heavy = [asked] if asked in OF_WEIGHT and actor is not COMMAND_LINE else []
     with office.work(actor) as work:
         if heavy:
@@ -254,7 +254,7 @@ def role_confirm(
 ) -> None:
     """Confirm a role that another security administrator proposed."""
     office = open_ready_office()
-    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+    with office.work(signed_in(office, as_user, passphrase_file)) as work:
         part = role_proposals.confirm(work, _proposal(work.session, username, role_name))
     if part:
         say(f"{username}: second part of the password, shown this once; hand it over in person: {part}")
@@ -273,7 +273,7 @@ def role_refuse(
 ) -> None:
     """Refuse a role that another security administrator proposed."""
     office = open_ready_office()
-    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+    with office.work(signed_in(office, as_user, passphrase_file)) as work:
         role_proposals.refuse(work, _proposal(work.session, username, role_name), reason)
 
 
@@ -289,5 +289,5 @@ def role_revoke(
 ) -> None:
     """Take a role away; sign-ins in that role end at once."""
     office = open_ready_office()
-    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+    with office.work(signed_in(office, as_user, passphrase_file)) as work:
         parties.revoke(work, _account(work.session, username), Role(role_name))

@@ -54,13 +54,15 @@ def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
 @lang_option
 @guarded
 def tick(as_json: bool, lang: str | None) -> None:
-    """One turn of the clock by hand: take what is due, seal the log if a tick is due."""
+    """One turn of the clock by hand: take what is due, seal the log if a tick is due. Nothing while the machine's clocks disagree."""
     from web import wiring
     from web.settings import read_settings
     from web.workers import scheduler
 
     office = open_ready_office()
     taken = scheduler.turn(office, wiring.open_bank(read_settings(), office.clock))
+    if (doubt := office.clock.doubt()) is not None:
+        raise doubt
     if as_json:
         answer({"at": office.clock.now().isoformat(), "taken": taken})
     else:
@@ -118,7 +120,7 @@ def rulebook() -> None:
 def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, lang: str | None) -> None:
     """Show the rules in force on a day, with their sources."""
     from trading.kernel.calendar import local_day
-    from trading.kernel.clock import SystemClock
+    from trading.kernel.system_clock import SystemClock
     from trading.rulebook import select
     from web.cli.savings import language
 

@@ -236,7 +236,9 @@ def run(
         from web.workers import scheduler
 
         pages = worker.wsgi.extensions["bidhall"].office
-        office = replace(wiring.open_office(settings), memory=pages.memory)  # what the clock finds out, the pages know
+        office = replace(
+            wiring.open_office(settings), memory=pages.memory, clock=pages.clock
+        )  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         worker.bidhall_clock = scheduler.start(office, bank, settings.mail, scanner, settings.data)
         settle()

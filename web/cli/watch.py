@@ -12,8 +12,8 @@ import click
 from crypto.canonical import b64u, unb64u
 from crypto.errors import CryptoError
 from crypto.keys import ed25519_public
-from trading.kernel.clock import SystemClock
 from trading.kernel.errors import Invalid, NotReady
+from trading.kernel.system_clock import SystemClock
 from web.cli.common import answer, force_option, guarded, json_option, lang_option, read_json, say, writing
 from web.settings import Settings, read_settings
 

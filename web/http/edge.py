@@ -41,9 +41,9 @@ URGENT = ("/acts/submit", "/acts/withdraw", "/acts/prove-attempt")
 
 class StampedSocket(socket.socket):
     """A connection that knows when the last byte read from it had arrived: ``heard_at``, in nanoseconds of the
-    machine's monotonic clock; 0 before."""
+    clock since boot, 0 before; ``read_at``: when we read it; ``stamp``: what the wall clock showed, 0 for none."""
 
-    heard_at = 0
+    heard_at = read_at = stamp = 0
 
     @classmethod
     def over(cls, plain: socket.socket) -> StampedSocket:
@@ -54,7 +54,10 @@ class StampedSocket(socket.socket):
     def recv(self, size: int, flags: int = 0) -> bytes:
         data, notes, _flags, _address = self.recvmsg(size, 64, flags)
         if data and not flags & socket.MSG_PEEK:
-            self.heard_at = max(self.heard_at, clock.monotonic_of(_stamp(notes)))
+            stamp = _stamp(notes)
+            heard_at, self.read_at = clock.steady_of(stamp), clock.steady_ns()
+            if heard_at >= self.heard_at:
+                self.heard_at, self.stamp = heard_at, stamp
         return data
 
     def peek(self) -> bytes:

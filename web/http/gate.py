@@ -37,7 +37,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from datetime import datetime
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, Concatenate
@@ -47,6 +46,7 @@ from flask import Blueprint, Response, current_app, g, make_response, redirect, 
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
+from trading.kernel.clock import Span
 from trading.kernel.errors import (
     AlreadyDone,
     Conflict,
@@ -305,13 +305,13 @@ def frame_unread() -> int:
     return max(0, int(g.unread) - int(g.get("read_now", 0)))
 
 
-def work(*, arrived_at: datetime | None = None, together: bool = False) -> AbstractContextManager[UnitOfWork]:
+def work(*, arrived_at: Span | None = None, together: bool = False) -> AbstractContextManager[UnitOfWork]:
     """A unit of work in the name of whoever is signed in. Its ``now`` is read when it opens, after the last byte of the form came in;
     where the moment itself decides (handing in, withdrawing) it is that of ``arrival``. ``together``: short, and one of many."""
     return office().work(actor(), arrived_at=arrived_at, together=together)
 
 
-def arrival() -> datetime:
+def arrival() -> Span:
     """When the last byte of this request arrived (promise R2). Ask once the form is read."""
     house = current_app.extensions["bidhall"]
     return arrivals.arrived_at(request.environ, office().clock, house.settings.arrival_header)

@@ -104,8 +104,9 @@ def start(
 
 
 def _awake(office: Office, job: Callable[..., object], *args: Any) -> None:
-    """A platform that stands still does nothing by itself either: no step, no money, no mail, no erasing."""
-    if office.trouble is None:
+    """A platform that stands still does nothing by itself either: no step, no money, no mail, no erasing. While the machine's clocks
+    disagree nothing goes that cannot be undone."""
+    if office.trouble is None and (job not in (_sweep, _erase) or office.clock.doubt() is None):
         job(*args)
 
 

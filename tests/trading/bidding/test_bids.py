@@ -27,7 +27,7 @@ from trading.bidding import bids, participants, tickets, uploads
 from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
 from trading.kernel import audit, log
 from trading.kernel.access import Role
-from trading.kernel.clock import floor_second, parse_moment
+from trading.kernel.clock import Span, floor_second, parse_moment
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, NotReady
 
 MOMENT = timedelta(microseconds=1)
@@ -147,7 +147,7 @@ def test_who_came_in_time_and_waited_too_long_holds_the_platforms_own_word_for_i
     sealing.close(world, ref)
     world.clock.set(deadline + timedelta(seconds=61))
     with world.work("bidder1", SIGNER) as work:
-        outcome = bids.not_settled(work, world.lot_in(work, ref), token=token, arrived_at=deadline + came)
+        outcome = bids.not_settled(work, world.lot_in(work, ref), token=token, arrived_at=Span.at(deadline + came))
     assert (outcome.accepted, outcome.reason) == (False, reason)
     with world.view("clock") as view:
         attempt = audit.document(view.session, outcome.receipt.statement)

@@ -17,6 +17,7 @@ from tests.kit.world import World
 from trading.bidding import bids, uploads
 from trading.bidding.uploads import Arrival
 from trading.kernel.access import Role
+from trading.kernel.clock import Span
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate
 
 BIG = CHUNK + 200_000
@@ -231,12 +232,12 @@ def test_only_between_issue_and_deadline(world: World, ref: str) -> None:
     with world.view("clock") as view:
         lot = world.lot_in(view, ref)
         assert lot.issue_at is not None and lot.deadline is not None
-        uploads.check_open(lot, lot.issue_at)
-        uploads.check_open(lot, lot.deadline - moment)
+        uploads.check_open(lot, Span.at(lot.issue_at))
+        uploads.check_open(lot, Span.at(lot.deadline - moment))
         with pytest.raises(TooEarly):
-            uploads.check_open(lot, lot.issue_at - moment)
+            uploads.check_open(lot, Span.at(lot.issue_at - moment))
         with pytest.raises(TooLate):
-            uploads.check_open(lot, lot.deadline)
+            uploads.check_open(lot, Span.at(lot.deadline))
         deadline = lot.deadline
     world.clock.set(deadline - moment)
     assert start(world, ref, "bidder1", 1000)

@@ -23,9 +23,10 @@ from crypto.signatures import payload_of
 from tests.kit import sealing, stages
 from tests.kit.world import World
 from trading.bidding import bids, uploads
-from trading.kernel.clock import SetClock, parse_moment
+from trading.kernel.clock import Machine, SetClock, Span, parse_moment, steady_ns
 from trading.kernel.errors import NotReady
-from web.http.arrivals import arrived_at
+from trading.kernel.system_clock import Kept, SystemClock
+from web.http.arrivals import Stamped, arrived_at
 from web.http.edge import RankedPool, StampedSocket, rank_of, stamping
 from web.settings import read_settings
 
@@ -58,27 +59,60 @@ def test_the_kernel_knows_when_the_last_byte_came_however_late_it_is_read() -> N
         read = b""
         while len(read) < 23:
             read += line.recv(4)
-        ago = (NOW - arrived_at({"gunicorn.socket": line}, SetClock(NOW))).total_seconds()
+        ago = (NOW - arrived_at({"gunicorn.socket": line}, SetClock(NOW)).moment).total_seconds()
         assert read == b"first half, second half" and 0.5 <= ago < 0.85
 
 
 def test_without_a_stamped_line_the_moment_is_that_of_reading() -> None:
     line, client = pair()
     with line, client:
-        assert arrived_at({"gunicorn.socket": line}, SetClock(NOW)) == NOW  # nothing read yet
-    assert arrived_at({}, SetClock(NOW)) == NOW
-    assert arrived_at({"gunicorn.socket": client}, SetClock(NOW)) == NOW
+        assert arrived_at({"gunicorn.socket": line}, SetClock(NOW)) == Span.at(NOW)  # nothing read yet
+    assert arrived_at({}, SetClock(NOW)) == Span.at(NOW)
+    assert arrived_at({"gunicorn.socket": client}, SetClock(NOW)) == Span.at(NOW)
 
 
 def test_a_header_counts_only_where_the_settings_name_it_and_never_in_the_future() -> None:
     def told(value: str, header: str = "X-Arrived-At") -> timedelta:
-        return NOW - arrived_at({"HTTP_X_ARRIVED_AT": value}, SetClock(NOW), header)
+        return NOW - arrived_at({"HTTP_X_ARRIVED_AT": value}, SetClock(NOW), header).moment
 
     stamp = f"{int(time.time()) - 20}.000"
     assert timedelta(seconds=20) <= told(stamp) < timedelta(seconds=26)
     assert told(stamp, header="") == timedelta(0)
     for value in (f"{time.time() + 500:.3f}", "", "soon", "-5", "1e9", "nan", "1.2.3", "٣", "9" * 30):
         assert told(value) == timedelta(0), value
+
+
+class Jumping(Machine):
+    """This machine, its wall clock off by so many nanoseconds."""
+
+    off = 0
+
+    def wall_ns(self) -> int:
+        return super().wall_ns() + self.off
+
+
+@pytest.mark.promise("R7")
+def test_a_stamp_of_a_wall_clock_that_jumped_says_no_more_than_between_which_moments_it_came() -> None:
+    machine = Jumping()
+    present = SystemClock(Kept(), machine)
+    second = timedelta(seconds=1)
+
+    def came(off_then: int, heard: int = 2, read: int = 1) -> tuple[float, ...]:
+        """Seconds from now to each of what is said, of bytes that came ``heard`` seconds ago while the clock was so much off."""
+        wall, steady = time.time_ns(), steady_ns()
+        line = Stamped(steady - heard * 10**9, steady - read * 10**9, wall - heard * 10**9 + off_then)
+        return tuple(round((one - present.now()) / second) for one in arrived_at({"gunicorn.socket": line}, present))
+
+    assert came(0) == (-2, -2, -2)
+    machine.off = 720 * 10**9
+    assert came(0) == (-1, -2, 719)  # the stamp was right; as one reads it, the clock is not
+    machine.off = 0
+    assert came(machine.off) == (-1, -2, -1)  # right again: it was read a second ago at the latest
+    assert came(720 * 10**9) == (-1, -1, -1)  # stamped in the future: no more is known than when it was read
+    assert came(-720 * 10**9) == (-1, -722, -1)
+    time.sleep(0.01)
+    fresh = Stamped(steady_ns(), steady_ns(), time.time_ns())
+    assert len(set(arrived_at({"gunicorn.socket": fresh}, present))) == 1
 
 
 def test_a_header_without_a_trusted_proxy_is_no_setting() -> None:

@@ -19,7 +19,7 @@ from trading.kernel.outbox import Backlog
 from trading.kernel.work import UnitOfWork, View
 from trading.rulebook import calendars
 from trading.views import system_queries
-from web import schema
+from web import schema, words
 from web.desks.admin.room import admin
 from web.http.forms import Form
 from web.http.gate import office, reading, render
@@ -59,6 +59,8 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
         )
     if last is None:
         found.append(("warn", _("The log has no tick yet"), _("start the clock: bidhall serve, or bidhall tick")))
+    elif (doubt := office().clock.doubt()) is not None:
+        found.append(("stop", _in_words(doubt), _("set the clock right; if it is right now: bidhall clock accept")))
     elif last.at > view.now + STILL:
         found.append(
             (
@@ -127,6 +129,10 @@ def _mirror(folder: Path, view: View) -> list[tuple[str, str, str]]:
             )
         ]
     )
+
+
+def _in_words(refusal: NotReady) -> str:
+    return words.words(refusal.code, refusal.facts, language(), current_app.extensions["bidhall"].zone)
 
 
 def _moment(moment: Any, view: View) -> str:

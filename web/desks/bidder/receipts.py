@@ -6,7 +6,8 @@ answer of an act is its receipt: a page for people, ``{c, kind, accepted, reason
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify
@@ -14,8 +15,9 @@ from flask import Response, jsonify
 from trading.bidding import bids, tickets
 from trading.bidding.bids import Outcome
 from trading.kernel.access import Act
-from trading.kernel.clock import floor_second
+from trading.kernel.clock import Span, floor_second
 from trading.kernel.errors import NotReady
+from trading.kernel.work import UnitOfWork
 from trading.views import lot_cards
 from web.desks.bidder.receipt_cards import (
     card_of,
@@ -33,10 +35,14 @@ from web.desks.bidder.receipt_cards import (
 )
 from web.desks.bidder.room import SEE, bidder, open_lot, signed
 from web.http.forms import Form
-from web.http.gate import arrival, go, reading, render, saved_as, work
+from web.http.gate import arrival, go, office, reading, render, saved_as, work
 from web.http.page_rules import ByHand
 from web.http.refusals import wants_json
 from web.papers import printing
+
+IN_DOUBT = ("clock.apart", "clock.before_log", "clock.was_apart")
+LOOKS, LOOK_SECONDS = 24, 0.25
+"""How often, and after which pauses, clocks that disagree are looked at: six seconds."""
 
 
 def answer_of(outcome: Outcome, document: dict[str, Any]) -> Any:
@@ -62,19 +68,50 @@ def submit(ref: str) -> Any:
     form = Form.read()
     token, submission = form.text("upload", limit=64), signed(form, "submission")
     form.refuse_if_any()
+    return answer_of(
+        *settled(
+            lambda unit: bids.submit(unit, lot_cards.held_lot(unit, ref), token=token, submission=submission),
+            ref,
+            token=token,
+        )
+    )
+
+
+def settled(act: Callable[[UnitOfWork], Outcome], ref: str, **what: str) -> tuple[Outcome, dict[str, Any]]:
+    """Do what a bidder signed, at the moment it arrived; with the document of its receipt. Where our clocks could not say whether it was in
+    time they are given some seconds to agree again."""
     came = arrival()
     try:
-        with work(arrived_at=came, together=True) as unit:
-            outcome = bids.submit(unit, lot_cards.held_lot(unit, ref), token=token, submission=submission)
-            document = bids.answer_document(unit.session, outcome)
+        return _done(act, came)
     except NotReady as refusal:
-        outcome, document = not_settled(refusal, ref, came, token=token)
-    return answer_of(outcome, document)
+        if refusal.code not in IN_DOUBT or not _agree_again():
+            return _not_settled(refusal, ref, came, **what)
+    came = arrival()
+    try:
+        return _done(act, came)
+    except NotReady as refusal:
+        return _not_settled(refusal, ref, came, **what)
 
 
-def not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tuple[Outcome, dict[str, Any]]:
-    """What came in time and waited too long with us, or came while we stand still, is told so, by a signed proof that it is our fault."""
-    if refusal.code not in ("log.too_slow", "log.stands_still"):
+def _done(act: Callable[[UnitOfWork], Outcome], came: Span) -> tuple[Outcome, dict[str, Any]]:
+    with work(arrived_at=came, together=True) as unit:
+        outcome = act(unit)
+        return outcome, bids.answer_document(unit.session, outcome)
+
+
+def _agree_again() -> bool:
+    """Whether the clocks agree within the time that somebody who hands in may wait."""
+    for _ in range(LOOKS):
+        time.sleep(LOOK_SECONDS)
+        if office().clock.doubt() is None:
+            return True
+    return False
+
+
+def _not_settled(refusal: NotReady, ref: str, came: Span, **what: str) -> tuple[Outcome, dict[str, Any]]:
+    """What came in time and waited too long with us, or came while we stand still or do not know the time, is told so, by a signed proof
+    that it is our fault."""
+    if refusal.code not in ("log.too_slow", "log.stands_still", *IN_DOUBT):
         raise refusal
     with work(together=True) as unit:
         outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)

@@ -13,16 +13,16 @@ from trading.bidding import bids
 from trading.bidding.bids import Outcome
 from trading.kernel import audit
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound, NotReady
-from trading.kernel.work import View
+from trading.kernel.errors import NotFound
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from web.desks.bidder.lots import changed_officers, part_asked, seal_data
 from web.desks.bidder.receipt_cards import card_of
-from web.desks.bidder.receipts import answer_of, not_settled
+from web.desks.bidder.receipts import answer_of, settled
 from web.desks.bidder.room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import arrival, reading, render, work
+from web.http.gate import reading, render
 from web.http.page_rules import ByHand
 
 
@@ -87,15 +87,12 @@ def withdraw(ref: str) -> Any:
     form = Form.read()
     withdrawal = signed(form, "withdrawal")
     form.refuse_if_any()
-    came = arrival()
-    try:
-        with work(arrived_at=came, together=True) as unit:
-            lot = open_lot(unit, ref)
-            outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
-            document = bids.answer_document(unit.session, outcome)
-    except NotReady as refusal:
-        outcome, document = not_settled(refusal, ref, came)
-    return answer_of(outcome, document)
+
+    def taken_back(unit: UnitOfWork) -> Outcome:
+        lot = open_lot(unit, ref)
+        return _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
+
+    return answer_of(*settled(taken_back, ref))
 
 
 def _withdrawn(view: View, lot: Lot, withdrawal: Any) -> Outcome | None:

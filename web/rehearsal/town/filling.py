@@ -77,7 +77,8 @@ def _in_a_child(settings: Settings, tell: Callable[[str], None]) -> None:
 def build(settings: Settings, tell: Callable[[str], None]) -> None:
     """Play the town in this process and write its files; ``town.json`` last."""
     from crypto import passwords
-    from trading.kernel.clock import SystemClock, floor_minute
+    from trading.kernel.clock import floor_minute
+    from trading.kernel.system_clock import SystemClock
     from web.rehearsal import cast, server
     from web.rehearsal.town import files, history, plans, play
     from web.rehearsal.town import papers as town_papers

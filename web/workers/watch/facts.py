@@ -16,6 +16,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import View
+from web import words
 from web.workers.watch.process import FOLDER, KINDS, running
 
 LATE_TICK = timedelta(seconds=150)
@@ -28,6 +29,8 @@ def gather(view: View, data: Path | None = None) -> dict[str, Any]:
     """Plain JSON values; moments as protocol texts, ``ok`` True, False or None (not measured)."""
     now = view.now
     tick = log.last_tick(view.session)
+    view.office.clock.tend(None if tick is None else tick.at)
+    doubt = view.office.clock.doubt()
     age = None if tick is None else max(int((now - tick.at).total_seconds()), 0)
     points, windows = _points(view, now), _windows(view, now)
     newest = [one["offset_ms"] for one in points if one["offset_ms"] is not None]
@@ -37,7 +40,7 @@ def gather(view: View, data: Path | None = None) -> dict[str, Any]:
         "at": write_moment(now),
         "components": [
             {"name": "database", "ok": True},
-            {"name": "clock", "ok": None if offset is None else abs(offset) <= SKEW_MS},
+            {"name": "clock", "ok": False if doubt is not None else None if offset is None else abs(offset) <= SKEW_MS},
             {"name": "scheduler", "ok": None if age is None else age <= LATE_TICK.total_seconds()},
             {
                 "name": "bidding",
@@ -48,6 +51,9 @@ def gather(view: View, data: Path | None = None) -> dict[str, Any]:
         "tick_at": None if tick is None else write_moment(tick.at),
         "scheduler_age_s": age,
         "clock_offset_ms": offset,
+        "clock_doubt": None
+        if doubt is None
+        else {lang: words.words(doubt.code, doubt.facts, lang) for lang in words.LANGS},
         "points": points,
         "windows": windows,
         "faults": _faults(view, now),

@@ -182,6 +182,8 @@ def _of_platform(platform: dict[str, Any]) -> list[str]:
         f"<p>最近时刻封存 · Last sealed tick: {_when(platform['tick_at'])} ({'–' if age is None else age} s) · "
         f"时钟偏差 · Clock offset: {'–' if offset is None else offset} ms</p>",
     ]
+    if doubt := platform.get("clock_doubt"):
+        parts.append(f'<p class="bad">{escape(doubt["zh"])} · <span lang="en">{escape(doubt["en"])}</span></p>')
     if platform["points"]:
         rows = [
             (
