@@ -38,6 +38,7 @@ BIDHALL = """
 import sys
 from datetime import timedelta
 from pathlib import Path
+from trading.kernel.clock import Machine
 from trading.kernel.system_clock import SystemClock
 from web import wiring
 from web.cli import serve
@@ -45,11 +46,11 @@ from web.settings import Settings
 
 folder, port, shift, platform = Path(sys.argv[1]), int(sys.argv[2]), timedelta(seconds=float(sys.argv[3])), sys.argv[4]
 
-class Moved(SystemClock):
-    def now(self):
-        return super().now() + shift
+class Moved(Machine):
+    def wall_ns(self):
+        return super().wall_ns() + shift // timedelta(microseconds=1) * 1000
 
-wiring.open_clock = lambda settings: Moved()
+wiring.open_clock = lambda settings: SystemClock(machine=Moved())
 settings = Settings(data=folder, database=sys.argv[5], blobs=f"{folder}/blobs", platform=platform)
 serve.run(settings, host="127.0.0.1", port=port, workers=2)
 """

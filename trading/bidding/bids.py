@@ -34,7 +34,7 @@ from crypto.receipts import number_of
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
-from trading.bidding import closing, consortia, floods, participants, uploads
+from trading.bidding import closing, consortia, floods, in_time, participants, uploads
 from trading.bidding.participants import Participant
 from trading.bidding.uploads import Upload
 from trading.custody import officers
@@ -44,7 +44,7 @@ from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import Span, floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of
-from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, NotReady, TooLate
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
@@ -222,7 +222,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
             signing_keys=[enrolments.sign_bytes(key)],
             current=current.bid.statement if current else "",
         )
-        _check_in_time(work, lot, closed=closing.is_closed(work.session, lot, part))
+        in_time.check(work, lot, closed=closing.is_closed(work.session, lot, part))
     except CryptoError as error:
         return _refuse(work, lot, party, None, statement, withdrawal, error.code, part=part, kind="withdrawal")
     assert current is not None
@@ -238,8 +238,8 @@ def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: Span, token: str = ""
     ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
 
     ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come,
-    between which moments if the clocks disagree. What came too late by all of
-    them stays ``LATE``; a platform that stands still cannot know whether the deadline had been moved. Refuses: NotAllowed, NotFound.
+    between which moments if the clocks disagree. What came too late by all of them stays ``LATE``; a platform that stands still cannot
+    know whether the deadline had been moved. Refuses: NotAllowed, NotFound.
     """
     work.require(Act.BID_UPLOAD)
     work.lock(lot)
@@ -248,9 +248,7 @@ def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: Span, token: str = ""
         raise NotFound("upload.unknown")
     if upload is None:
         participants.own(work, lot)
-    work.now = max(
-        work.now, log.newest(work.session) or work.now
-    )  # no entry can be proved that lies before the log's end
+    work.now = max(work.now, log.newest(work.session) or work.now)  # none can be proved that lies before the log's end
     late = work.office.trouble is None and lot.deadline is not None and floor_second(arrived_at.first) >= lot.deadline
     return _refuse(
         work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at
@@ -407,28 +405,10 @@ def _check_submission(
     )
     if known.used:
         raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
-    _check_in_time(
+    in_time.check(
         work, lot, closed=known.closed, tried=len(known.chain) == 1 or not officers.untried(work.session, lot)
     )
     return document
-
-
-def _check_in_time(work: UnitOfWork, lot: Lot, *, closed: bool, tried: bool = True) -> None:
-    """``tried``: the officers a bid is sealed to have all shown that their keys open. The law reads the clock; but once the closing list is
-    written the intake stays closed, whatever a clock says (promise R7)."""
-    at = work.span
-    if lot.deadline is None or lot.issue_at is None or at.last < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
-        raise CryptoError("UNAVAILABLE", "the lot takes no bids")
-    if not tried:
-        raise CryptoError("UNAVAILABLE", "new officers are still trying their keys")
-    if floor_second(at.first) >= lot.deadline:
-        raise CryptoError("LATE", "at or after the deadline")
-    if at.first < lot.issue_at or floor_second(at.last) >= lot.deadline:
-        raise work.office.clock.doubt() or NotReady(
-            "clock.was_apart", first=floor_second(at.first), last=floor_second(at.last)
-        )
-    if closed:
-        raise CryptoError("UNAVAILABLE", "the intake is closed")
 
 
 def _refuse(

@@ -106,7 +106,7 @@ class SystemClock:
         self._doubted = -1
         self._newest: datetime | None = None
         self._last = moment_of(0)
-        self._last = self.span().moment
+        self._read()  # the anchor is noted now
 
     def now(self) -> datetime:
         return self.span().moment

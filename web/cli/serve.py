@@ -19,6 +19,9 @@ from web.settings import Settings, read_settings
 
 LINES = 4096
 """Connections each worker holds open, and that may wait at the door."""
+STOPPED_SECONDS = 12
+"""A worker that has not moved for so long is killed, and with it the lock of writers it may hold: others wait for that lock for a minute,
+so nothing that waits is lost, and what was acknowledged is on the disk."""
 GATHER = 10_000
 """Objects that may be left behind before the collector of cycles looks: some seven bids."""
 
@@ -206,10 +209,10 @@ def run(
         def load_config(self) -> None:
             options = {
                 "bind": [f"fd://{at.detach()}" if at else f"{host}:{port}", *_files_door(settings, host)],
-                "worker_class": EdgeWorker,
+                "worker_class": type("Edge", (EdgeWorker,), {"counts_addresses": not settings.proxies}),
                 "workers": workers,
                 "threads": threads,
-                "timeout": 120,
+                "timeout": STOPPED_SECONDS,
                 "worker_connections": LINES,
                 "backlog": LINES,
                 "graceful_timeout": 10,

@@ -27,7 +27,8 @@ from trading.kernel.clock import Machine, SetClock, Span, parse_moment, steady_n
 from trading.kernel.errors import NotReady
 from trading.kernel.system_clock import Kept, SystemClock
 from web.http.arrivals import Stamped, arrived_at
-from web.http.edge import RankedPool, StampedSocket, rank_of, stamping
+from web.http.edge import RankedPool, rank_of
+from web.http.lines import StampedSocket, stamping
 from web.settings import read_settings
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
