@@ -19,6 +19,10 @@ from web.settings import Settings, read_settings
 
 LINES = 4096
 """Connections each worker holds open, and that may wait at the door."""
+FILES = 2 * LINES + 512
+"""Open at once in a worker."""
+GRACEFUL_SECONDS, KEPT_SECONDS = 10, 15
+"""For requests under way when we stop; for the next request of a line."""
 STOPPED_SECONDS = 12
 """A worker that has not moved for so long is killed, and with it the lock of writers it may hold: others wait for that lock for a minute,
 so nothing that waits is lost, and what was acknowledged is on the disk."""
@@ -122,7 +126,7 @@ def _raise_file_limit() -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * LINES + 512 if hard == resource.RLIM_INFINITY else min(hard, 2 * LINES + 512)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -215,8 +219,8 @@ def run(
                 "timeout": STOPPED_SECONDS,
                 "worker_connections": LINES,
                 "backlog": LINES,
-                "graceful_timeout": 10,
-                "keepalive": 15,
+                "graceful_timeout": GRACEFUL_SECONDS,
+                "keepalive": KEPT_SECONDS,
                 "loglevel": "warning",
                 "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1",
