@@ -48,7 +48,7 @@ LOOK_SECONDS = 1
 NEAR = ("127.0.0.1", "::1", "")
 """Addresses without a limit of their own: a proxy's, and this machine's."""
 URGENT = ("/acts/submit", "/acts/withdraw", "/acts/prove-attempt")
-NO_LENGTH = b"HTTP/1.1 411 Length Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+REFUSED = b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 def rank_of(first_line: bytes) -> int:
@@ -273,9 +273,9 @@ class EdgeWorker(ThreadWorker):
         if whole:
             self._stop_waiting(line)
             self.held -= len(line.sock.early)
-            if line.sock.unmeasured:
+            if line.sock.refused:
                 with contextlib.suppress(OSError):
-                    line.sock.send(NO_LENGTH)
+                    line.sock.send(REFUSED % line.sock.refused)
                 self.nr_conns -= 1
                 line.close(graceful=True)
                 return

@@ -57,13 +57,13 @@ class StampedSocket(socket.socket):
 
     ``early``: what was gathered and no thread has read yet; ``length``: of the body, None before the head is here; ``left``: bytes of this
     request nobody has read, None where that is not known: no more is given out, so that what follows waits its own turn. ``ended``:
-    nothing more will come; ``unmeasured``: the body says not how long it is."""
+    nothing more will come; ``refused``: the answer to a request that is not read."""
 
     heard_at = read_at = stamp = 0
     early: bytearray
     length: int | None
     left: int | None
-    ended = unmeasured = False
+    ended, refused = False, b""
     _waited_ns = _came = _sought = 0
 
     @classmethod
@@ -83,7 +83,7 @@ class StampedSocket(socket.socket):
     def begins(self) -> None:
         """The next request of this line begins."""
         self.length = self.left = None
-        self.unmeasured = False
+        self.refused = b""
         self._waited_ns = self._came = self._sought = 0
 
     def gather(self) -> bool:
@@ -116,13 +116,14 @@ class StampedSocket(socket.socket):
             end = self.early.find(b"\r\n\r\n", max(0, self._sought - 3))
             self._sought = len(self.early)
             if end < 0:
-                return len(self.early) > HEAD_MOST  # which is refused as such
+                self.refused = b"" if len(self.early) <= HEAD_MOST else b"431 Request Header Fields Too Large"
+                return bool(self.refused)
             head = bytes(self.early[: end + 2])
             found = _LENGTH.findall(head)
             self.length = int(found[0]) if len(found) == 1 else 0
             self.left = end + 4 + self.length
-            self.unmeasured = _CHUNKED.search(head) is not None
-            if self.unmeasured or _EXPECTS.search(head) is not None:
+            self.refused = b"" if _CHUNKED.search(head) is None else b"411 Length Required"
+            if self.refused or _EXPECTS.search(head) is not None:
                 return True
         assert self.left is not None
         return self.length > SMALL or self.left <= len(self.early)
