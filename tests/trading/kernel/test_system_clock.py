@@ -197,12 +197,13 @@ def history(folder: Path, events: list[tuple[str, Any]], deadline_in: float) -> 
     path = folder / ANCHOR_FILE
     path.unlink(missing_ok=True)
     clock, deadline = SystemClock(Kept(path), machine), NOON + timedelta(seconds=deadline_in)
-    before, newest = NOON, None
+    before, newest = clock.now(), None
     for what, by in [*events, ("is_set_right", 0), ("passes", 2)]:
         if what == "freezes":
             machine.frozen = True
         elif what == "starts":
-            clock, before = SystemClock(Kept(path), machine), NOON
+            clock = SystemClock(Kept(path), machine)
+            before = clock.now()
         else:
             getattr(machine, what)(by)
         clock.tend(newest)
