@@ -27,7 +27,7 @@ from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
 from trading.rulebook import Finding, calendars
-from trading.tendering import documents, notices
+from trading.tendering import documents, notices, signed_terms
 from trading.tendering.documents import TenderDocument
 from trading.tendering.notices import Notice
 from trading.tendering.planning import (
@@ -127,7 +127,7 @@ def publish(work: UnitOfWork, lot: Lot, *, text: str = "", seen: int | None = No
         lot.issue_at = now
     files = documents.publish_all(work, lot)
     _log_published(work, lot, files)
-    LOT_FLOW.take(work, lot, "publish", rules=book.version)
+    LOT_FLOW.take(work, lot, "publish", rules=book.version, **signed_terms.bound(lot))
     notice = notices.post(
         work,
         lot,

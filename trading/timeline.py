@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 
 from trading.availability import deadline_faults
 from trading.awarding import contracts, disputes
-from trading.bidding import bids, closing, floods, officer_news
-from trading.custody import officers
+from trading.bidding import bids, closing, floods, officer_news, signed_bids
+from trading.custody import officers, signed_policies
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
-from trading.kernel.errors import WrongStep
+from trading.kernel.errors import Conflict, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork
 from trading.procedures import procedure_of
@@ -46,6 +46,9 @@ def _due_query() -> CompoundSelect[Any]:
     return union_all(
         select(literal("issue"), Lot.id, Lot.issue_at).where(Lot.state == "NOTICE", Lot.issue_at <= now),
         select(literal("close"), Lot.id, Lot.deadline).where(Lot.state == "BIDDING", Lot.deadline <= now),
+        select(literal("close"), Lot.id, closed.tick_at)  # whatever the lot's row says of its deadline
+        .join(closed, Lot.id == closed.lot_id)
+        .where(Lot.state == "BIDDING", Lot.deadline > now, closed.part == officers.BID),
         select(literal("judge"), Lot.id, closed.tick_at)
         .join(closed, Lot.id == closed.lot_id)
         .where(Lot.state == "OPENING", closed.part == officers.BID, Lot.closed_at.is_(None)),
@@ -132,7 +135,7 @@ def _seal_tick(office: Office) -> list[str] | None:
             if office.memory is not None:
                 office.memory.check(work.session)
             floods.gather(work, at)
-            lots = closing.to_close(work.session, at)
+            lots = closing.to_close(work, at)
             for lot in lots:
                 for part in officers.bid_envelopes(lot):
                     closing.close_intake(work, lot, at, part)
@@ -156,7 +159,11 @@ def _issue(work: UnitOfWork, lot: Lot) -> bool:
 
 
 def _close(work: UnitOfWork, lot: Lot) -> bool:
-    if lot.state != "BIDDING" or lot.deadline is None or work.now < lot.deadline:
+    """At the deadline everybody signed, or once the intake is closed: the row of the lot alone ends nothing."""
+    moment = signed_policies.deadlines(work, [lot]).get(lot.id)
+    if lot.state != "BIDDING" or moment is None:
+        return False
+    if work.now < moment and not (closing.is_closed(work.session, lot) and closing.is_logged(work, lot, officers.BID)):
         return False
     LOT_FLOW.take(work, lot, "close")
     return True
@@ -169,6 +176,8 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
         return False
     if deadline_faults.is_held(work.session, lot, work.now):
         return False  # whoever was shut out may make the number: no lot fails for too few while that is open
+    if not _counted_right(work, lot):
+        return False  # the host's act says which row differs, and doctor that the step is overdue
     lot.closed_at = row.tick_at
     minimum = procedure_of(lot).minimum
     if len(bids.complete(work.session, lot)) < minimum.bidders(
@@ -182,6 +191,18 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
             body |= {"entries_price": price.entries, "deadline_price": price.deadline_c}
         notices.post(work, lot, "failure", title=lot.title, body=body)
     return True
+
+
+def _counted_right(work: UnitOfWork, lot: Lot) -> bool:
+    """Whether the bids that the rows count are those of the log: no lot fails, and none goes on, by a row alone."""
+    try:
+        return not any(
+            found
+            for part in officers.bid_envelopes(lot)
+            for found in (*signed_bids.differences(work, lot, part), *signed_bids.of_closing(work, lot, part))
+        )
+    except Conflict:
+        return False
 
 
 def _objection_late(work: UnitOfWork, lot: Lot) -> bool:

@@ -16,7 +16,7 @@ from evaluation.panels import panels
 from evaluation.panels.panels import PANEL_FLOW
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
-from evaluation.scoring import price_review, reviews
+from evaluation.scoring import price_review, reviews, signed_sheets
 from evaluation.scoring.reviews import NOTHING
 from trading.awarding import awards
 from trading.awarding.awards import Award
@@ -33,13 +33,15 @@ def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
     """The chair fixes the technical result of two envelopes: every technical bid has its finding, every sheet is revealed, no objective
     item differs. It is handed down, and the price envelopes of those who passed may be opened; those of the others stay sealed.
 
-    Refuses: NotAllowed (not the chair), NotFound, WrongStep, Conflict ``technical.fixed``, Invalid ``report.objective_differs``.
+    Refuses: NotAllowed (not the chair), NotFound, WrongStep, Conflict ``technical.fixed``, as
+    ``signed_sheets.require``, Invalid ``report.objective_differs``.
     """
     work.require(Act.REPORT_CONCLUDE)
     work.lock(lot)
     panel = panels.panel(work.session, lot)
     work.lock(panel)
     panels.require_chair(work, panel)
+    signed_sheets.require_outcome(work, panel)
     reviews.settle(work, panel)
     if panel.state != "REVEALED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
@@ -60,7 +62,8 @@ def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None =
     """The chair concludes: the report recomputed and equal, signed by every member or noted as refused (place → note), the lot in REPORT,
     the ranking proposed for award.
 
-    Refuses: NotAllowed (not the chair), NotFound, WrongStep, TooEarly ``report.unsigned``, Conflict ``report.differs``, Invalid.
+    Refuses: NotAllowed (not the chair), NotFound, WrongStep, TooEarly ``report.unsigned``, Conflict ``report.differs``,
+    as ``signed_sheets.require``, Invalid.
     """
     work.require(Act.REPORT_CONCLUDE)
     work.lock(lot)
@@ -69,6 +72,7 @@ def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None =
     panels.require_chair(work, panel)
     PANEL_FLOW.check(panel, "conclude")
     LOT_FLOW.check(lot, "report")
+    signed_sheets.require_outcome(work, panel)
     row = report.report(work.session, panel)
     notes = dict(refusals or {})
     report.require_signed(row, notes)

@@ -17,7 +17,7 @@ from evaluation.panels.panels import Panel
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
 from evaluation.scoring import reviews, schemes, sheets
-from evaluation.scoring.sheets import Sheet, SheetCommit
+from evaluation.scoring.sheet_rows import Sheet, SheetCommit
 from trading.disclosure.bundle import canonical_file, envelope_file
 from trading.disclosure.dossier import Extra
 from trading.kernel.audit import document

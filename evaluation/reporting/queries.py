@@ -21,7 +21,7 @@ from evaluation.methods.points import objective_mismatches
 from evaluation.panels import experts, panels
 from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import report
-from evaluation.scoring import flags, outcome, price_review, reviews, schemes, sheets
+from evaluation.scoring import flags, outcome, price_review, reviews, schemes, sheet_rows, sheets
 from evaluation.scoring.reviews import Prompt
 from trading import draws
 from trading.kernel.access import Act, Role
@@ -314,7 +314,7 @@ class _Held:
 
     report: report.Report | None
     revealed: frozenset[int]
-    listed: sheets.SheetList | None
+    listed: sheet_rows.SheetList | None
     committed: frozenset[int]
 
 

@@ -21,7 +21,7 @@ from evaluation.methods.inputs import BidIn, Inputs
 from evaluation.methods.points import objective_mismatches
 from evaluation.panels import panels
 from evaluation.panels.panels import Panel, Seat
-from evaluation.scoring import outcome, price_review, reviews, schemes, sheets
+from evaluation.scoring import outcome, price_review, reviews, schemes, sheets, signed_sheets
 from evaluation.scoring.reviews import NOTHING, Amounts
 from trading import draws
 from trading.kernel.access import Act
@@ -215,6 +215,7 @@ def draw_up(work: UnitOfWork, panel: Panel, *, tie_break: Sequence[str] = ()) ->
     row = find(work.session, panel)
     if row is not None and row.signatures:
         raise Conflict("report.signed_already")
+    signed_sheets.require_outcome(work, panel)
     facts = facts_of(work.session, panel, tie_break=tie_break)
     if tie_break:
         _check_tie_break(work.session, panel, facts, tie_break)

@@ -7,12 +7,12 @@ sheet changes but by a recheck of the whole panel, whose reason and earlier shee
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crypto import checkpoints
 from crypto.canonical import b64u, loads, parse_time, unb64u
@@ -23,12 +23,12 @@ from crypto.keys import kid
 from crypto.signatures import payload_of, verify_quorum
 from evaluation.panels import panels
 from evaluation.panels.panels import PANEL_FLOW, Panel, Seat
-from evaluation.scoring import reviews, schemes
+from evaluation.scoring import reviews, schemes, signed_sheets
+from evaluation.scoring.sheet_rows import Sheet, SheetCommit, SheetList
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import document, keep_document
 from trading.kernel.clock import floor_second, write_moment
-from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.exact import number
 from trading.kernel.flow import check_version
@@ -44,61 +44,6 @@ GROUNDS = ("sum_error", "out_of_range", "objective_differs", "abnormal", "bad_sh
 GROUNDS_UNSCORED = ("sum_error", "bad_finding")
 """Why a panel may review again where nothing is scored: an error of arithmetic (rule E-32), and a finding that is wrong."""
 ALL_GROUNDS = tuple(dict.fromkeys((*GROUNDS, *GROUNDS_UNSCORED)))
-
-
-class SheetCommit(Base):
-    """A member's commitment; the newest of a seat and round counts. ``statement``: hash of the signed ``sheet-commit``, ``c`` its entry."""
-
-    __tablename__ = "sheet_commit"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    panel_id: Mapped[int] = mapped_column(ForeignKey("panel.id"), index=True)
-    seat_id: Mapped[int] = mapped_column(ForeignKey("seat.id"), index=True)
-    round: Mapped[int]
-    commit: Mapped[str] = mapped_column(String(50))
-    statement: Mapped[str] = mapped_column(String(50), unique=True)
-    c: Mapped[str] = mapped_column(String(50))
-    reason: Mapped[str] = mapped_column(Text, default="")
-    at: Mapped[datetime] = mapped_column(Moment)
-    seat: Mapped[Seat] = relationship(lazy="joined")
-
-
-class SheetList(Base):
-    """The commit list of a round: ``listing`` with the signatures so far, ``c`` once every member has signed and it is logged."""
-
-    __tablename__ = "sheet_list"
-    __table_args__ = (UniqueConstraint("panel_id", "round"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    panel_id: Mapped[int] = mapped_column(ForeignKey("panel.id"), index=True)
-    round: Mapped[int]
-    version: Mapped[int] = mapped_column(default=0)
-    listing: Mapped[dict[str, Any]] = mapped_column(Json)
-    commits: Mapped[list[int]] = mapped_column(Json)
-    statement: Mapped[str | None] = mapped_column(String(50))
-    c: Mapped[str | None] = mapped_column(String(50))
-    made_at: Mapped[datetime] = mapped_column(Moment)
-
-
-class Sheet(Base):
-    """A revealed sheet: ``statement`` names the signed document, ``salt`` (base64url) opens the commitment."""
-
-    __tablename__ = "sheet"
-    __table_args__ = (UniqueConstraint("seat_id", "round"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    panel_id: Mapped[int] = mapped_column(ForeignKey("panel.id"), index=True)
-    seat_id: Mapped[int] = mapped_column(ForeignKey("seat.id"), index=True)
-    round: Mapped[int]
-    statement: Mapped[str] = mapped_column(String(50))
-    salt: Mapped[str] = mapped_column(String(50))
-    c: Mapped[str] = mapped_column(String(50))
-    at: Mapped[datetime] = mapped_column(Moment)
-    seat: Mapped[Seat] = relationship(lazy="joined")
-
-
-for _table in (SheetCommit, Sheet):
-    append_only(_table.__table__)  # type: ignore[arg-type]
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
@@ -251,7 +196,8 @@ def _opened(work: UnitOfWork, panel: Panel, seat: Seat, envelope: Any, kind: str
 def list_commits(work: UnitOfWork, panel: Panel) -> SheetList:
     """Once every member has committed and a tick has sealed it: the platform signs the list of commitments, in the order of members.
 
-    Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``sheet.waiting`` (who), ``sheet.not_sealed``.
+    Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``sheet.waiting`` (who), ``sheet.not_sealed``, Conflict as
+    ``signed_sheets.require``.
     """
     work.require(Act.SHEET_COMMIT)
     work.lock(panel)
@@ -259,6 +205,7 @@ def list_commits(work: UnitOfWork, panel: Panel) -> SheetList:
     _in_state(panel, "SEATED")
     if (made := find_list(work.session, panel)) is not None:
         return made
+    signed_sheets.require(work, panel)
     seats, found = panels.seated(panel), commits_of(work.session, panel)
     if missing := [seat.no for seat in seats if seat.id not in found]:
         raise TooEarly("sheet.waiting", places=missing)
@@ -289,7 +236,7 @@ def sign_list(work: UnitOfWork, panel: Panel, envelope: Any) -> SheetList:
     """A member signs the list once its client has seen that all proofs are there; with the last signature it is public and logged.
 
     ``envelope``: the list with the member's signature added. Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``sheet.no_list``,
-    Invalid ``sheet.bad_list``.
+    Invalid ``sheet.bad_list``, Conflict as ``signed_sheets.require``.
     """
     work.require(Act.SHEET_COMMIT)
     work.lock(panel)
@@ -298,6 +245,7 @@ def sign_list(work: UnitOfWork, panel: Panel, envelope: Any) -> SheetList:
     row = find_list(work.session, panel)
     if row is None:
         raise TooEarly("sheet.no_list")
+    signed_sheets.require(work, panel)
     keys = [panels.sign_key(work.session, one) for one in panels.in_document_order(panels.seated(panel))]
     mine = panels.sign_key(work.session, seat)
     try:
@@ -327,8 +275,8 @@ def reveal(work: UnitOfWork, panel: Panel, envelope: Any, *, salt: str) -> Sheet
     """A member shows the sheet it committed to; checked at once: signature, commitment, every item (rules E-01, E-32). With the last one
     all sheets become visible. A sheet that cannot stand is refused item by item; the chair then orders a recheck.
 
-    Refuses: NotAllowed, SignInNeeded, NotFound, WrongStep, TooEarly ``sheet.list_not_sealed``, Conflict, Invalid ``sheet.bad_sheet``,
-    ``sheet.faults`` (every item).
+    Refuses: NotAllowed, SignInNeeded, NotFound, WrongStep, TooEarly ``sheet.list_not_sealed``, Conflict, also as
+    ``signed_sheets.require``, Invalid ``sheet.bad_sheet``, ``sheet.faults`` (every item).
     """
     work.require(Act.SHEET_REVEAL)
     work.lock(panel)
@@ -339,6 +287,7 @@ def reveal(work: UnitOfWork, panel: Panel, envelope: Any, *, salt: str) -> Sheet
         raise TooEarly("sheet.list_not_sealed")
     if any(sheet.seat_id == seat.id for sheet in revealed(work.session, panel)):
         raise Conflict("sheet.revealed")
+    signed_sheets.require(work, panel)
     told = _opened(work, panel, seat, envelope, "sheet", "sheet.bad_sheet")
     held = commits_of(work.session, panel)[seat.id]
     try:

@@ -29,7 +29,7 @@ from crypto.signatures import payload_of
 from deposits.refunds.refunds import Refund
 from deposits.views import statement
 from evaluation.panels.panels import Panel
-from evaluation.scoring import sheets
+from evaluation.scoring import sheet_rows
 from tests.walk import town as towns
 from trading.awarding.awards import Award
 from trading.disclosure import audit
@@ -119,7 +119,7 @@ def test_one_lot_is_ranked_by_the_lowest_price(filled: Filled) -> None:
         assert lot is not None and lot.scheme and lot.scheme["method"] == "GP_LOWEST"
         award = session.scalar(select(Award).where(Award.lot_id == lot.id))
         assert award is not None and {row["ranked_by"] for row in award.ranking} == {"price"}
-        made = select(sheets.Sheet).join(Panel, sheets.Sheet.panel_id == Panel.id).where(Panel.lot_id == lot.id)
+        made = select(sheet_rows.Sheet).join(Panel, sheet_rows.Sheet.panel_id == Panel.id).where(Panel.lot_id == lot.id)
         assert session.scalars(made).all() == []
     page = create_app(filled.settings, filled.office).test_client().get(f"/lots/{ref}/result").text
     assert "评审价" in page and "综合得分" not in page and "总分" not in page
@@ -204,7 +204,7 @@ def test_every_sheet_file_reveals_what_its_seat_has_committed(filled: Filled) ->
     keys, lot = filled.settings.data / filled.facts["keys"], filled.facts["lots"]["REVIEW"]
     assert len(filled.facts["sheets"]) == 3 and len(filled.facts["open_seats"]) == 2
     with Session(filled.engine) as session:
-        commits = set(session.scalars(select(sheets.SheetCommit.commit)))
+        commits = set(session.scalars(select(sheet_rows.SheetCommit.commit)))
     for username, name in filled.facts["sheets"].items():
         ring = keyfiles.open_keyring(json.loads((keys / f"{username}.json").read_text()), filled.facts["password"])
         assert json.loads((keys / name).read_text())["room"] == "/".join(lot["ref"].rsplit("-", 1))

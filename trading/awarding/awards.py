@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, se
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.documents import sign_document
-from trading.awarding import disputes
+from trading.awarding import disputes, signed_award
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -109,14 +109,16 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
     row.lot = lot
     work.session.add(row)
     work.session.flush()
-    work.record("award.propose", lot.log_of, bidders=len(ranking), report=report)
+    work.record(
+        "award.propose", lot.log_of, bidders=len(ranking), report=report, rows_hash=signed_award.hash_of(ranking)
+    )
     return row
 
 
 def publicise(work: UnitOfWork, lot: Lot) -> Award:
     """Publish the candidates for at least three days, to the end of a working day (rules T-17, N-10), where the procedure has a publicity.
 
-    Refuses: NotAllowed (not of this project), WrongStep, Invalid ``award.no_publicity``.
+    Refuses: NotAllowed (not of this project), WrongStep, Invalid ``award.no_publicity``, Conflict as ``signed_award.require``.
     """
     require_tie(work, lot.project)
     work.lock(lot)
@@ -124,6 +126,7 @@ def publicise(work: UnitOfWork, lot: Lot) -> Award:
     publicity = procedure_of(lot).award.publicity
     if publicity is None:
         raise Invalid("award.no_publicity", regime=lot.regime)
+    signed_award.require(work, lot, row)
     LOT_FLOW.take(work, lot, "publicise")
     due = terms.period(work.session, lot, publicity.lasts, work.now)
     row.publicity_from, row.publicity_until = work.now, due.ends_at
@@ -154,7 +157,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
     the one chosen among several of this rank, where the tender document leaves a tie to the purchaser; that needs a ground too.
 
     Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open, or
-    ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it),
+    ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it; as ``signed_award.require``),
     Invalid (no such rank, ground missing, tie).
     """
     work.require(Act.AWARD_DECIDE)
@@ -162,6 +165,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
         raise NotAllowed("project.not_yours", ref=lot.project.ref)
     work.lock(lot)
     row = award(work.session, lot)
+    signed_award.require(work, lot, row)
     findings.refuse_awaited(work.session, lot)
     law = procedure_of(lot)
     if law.award.publicity is not None:
@@ -198,11 +202,12 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
 def announce(work: UnitOfWork, lot: Lot) -> Award:
     """Result notice and award notice at the same time; losers are told why, with their own score and rank (rules T-12, T-13, TL art. 45).
 
-    Refuses: NotAllowed, WrongStep.
+    Refuses: NotAllowed, WrongStep, Conflict as ``signed_award.require``.
     """
     require_tie(work, lot.project)
     work.lock(lot)
     row = award(work.session, lot)
+    signed_award.require(work, lot, row)
     LOT_FLOW.take(work, lot, "announce")
     assert row.winner is not None and row.price_minor is not None
     winner = next(r for r in row.ranking if r["party_id"] == row.winner_party_id)

@@ -37,7 +37,7 @@ from crypto.submissions import check_submission, check_withdrawal
 from trading.bidding import closing, consortia, floods, in_time, participants, uploads
 from trading.bidding.participants import Participant
 from trading.bidding.uploads import Upload
-from trading.custody import officers
+from trading.custody import officers, signed_policies
 from trading.custody.officers import Policy
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -47,7 +47,7 @@ from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import enrolments
+from trading.parties import enrolments, signed_keys
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Party, own_party
 from trading.tendering.tenders import Lot
@@ -143,7 +143,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcom
     participant = participants.own_held(work, lot)  # two of one bidder one after the other
     party = participant.party
     statement = _statement_of(submission)
-    known = _known(work.session, lot, participant, token, statement)
+    known = _known(work, lot, participant, token, statement)
     upload = known.upload
     if known.answered and (first := _answered(work.session, party, statement)) is not None:
         _refuse_superseded(work.session, first)
@@ -212,17 +212,21 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
         return Outcome(first, "", again=True)
     part, current = officers.BID, None
     try:
-        key = enrolments.standing_key(work.session, party.code, "bidder")
+        row = enrolments.find_key(work.session, party.code, "bidder")
+        key = signed_keys.of_row(work, party.code, "bidder", row)
+        if key is None:
+            raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
         part = str(submission_payload(withdrawal).get("envelope", officers.BID))
+        chain = signed_policies.chain(work, lot, part)
         current = standing(work.session, participant.id, part)
         check_withdrawal(
             withdrawal,
-            officers.policy_chain(work.session, lot, part),
+            chain,
             bidder=party.code,
-            signing_keys=[enrolments.sign_bytes(key)],
+            signing_keys=[key.sign],
             current=current.bid.statement if current else "",
         )
-        in_time.check(work, lot, closed=closing.is_closed(work.session, lot, part))
+        in_time.check(work, lot, chain, part, closed=closing.is_closed(work.session, lot, part))
     except CryptoError as error:
         return _refuse(work, lot, party, None, statement, withdrawal, error.code, part=part, kind="withdrawal")
     assert current is not None
@@ -249,7 +253,8 @@ def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: Span, token: str = ""
     if upload is None:
         participants.own(work, lot)
     work.now = max(work.now, log.newest(work.session) or work.now)  # none can be proved that lies before the log's end
-    late = work.office.trouble is None and lot.deadline is not None and floor_second(arrived_at.first) >= lot.deadline
+    deadline = signed_policies.deadline(work, lot) or lot.deadline
+    late = work.office.trouble is None and deadline is not None and floor_second(arrived_at.first) >= deadline
     return _refuse(
         work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at
     )
@@ -263,7 +268,7 @@ def no_room(work: UnitOfWork, lot: Lot, *, length: int, part: str = officers.BID
     """
     work.require(Act.BID_UPLOAD)
     work.lock(lot)
-    mine, chain = participants.own(work, lot), officers.policy_chain(work.session, lot, part)
+    mine, chain = participants.own(work, lot), signed_policies.chain(work, lot, part)
     uploads.announced(work, lot, mine.party_id, chain, length=length, envelope=part)
     return _refuse(work, lot, own_party(work), None, "", None, "UNAVAILABLE", part=part)
 
@@ -287,9 +292,10 @@ def leave(work: UnitOfWork, participant: Participant) -> None:
         raise Conflict("participant.bid_stands", ref=lot.ref)
     if participant.withdrawn_at is not None:
         raise Conflict("participant.left", ref=lot.ref)
-    if lot.deadline is None or work.span.first >= lot.deadline:
-        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
-    if work.span.last >= lot.deadline:
+    deadline = signed_policies.deadline(work, lot) or lot.deadline
+    if deadline is None or work.span.first >= deadline:
+        raise TooLate("lot.deadline_past", deadline=deadline, now=work.now)
+    if work.span.last >= deadline:
         work.certain()
     participant.withdrawn_at = floor_second(work.now)
     work.session.flush()
@@ -306,9 +312,10 @@ def prove_attempt(work: UnitOfWork, lot: Lot, *, token: str) -> Outcome:
     upload = uploads.own(work, token)
     if upload.lot_id != lot.id:
         raise NotFound("upload.unknown")
-    reason = upload.refused or ("LATE" if lot.deadline is not None and work.span.first >= lot.deadline else "")
+    deadline = signed_policies.deadline(work, lot) or lot.deadline
+    reason = upload.refused or ("LATE" if deadline is not None and work.span.first >= deadline else "")
     if not reason:
-        raise Conflict("bid.attempt_not_over", deadline=lot.deadline)
+        raise Conflict("bid.attempt_not_over", deadline=deadline)
     return _refuse(work, lot, upload.party, upload, "", None, reason)
 
 
@@ -327,7 +334,7 @@ def _statement_of(envelope: Any) -> str:
 class _Known:
     """What is in the books about a submission already: its upload, a yes to its ``statement``, a bid of the same bytes, one that ``stands``
     for this participant and envelope, the closing list, a consortium of the lot with this party in it; the bidder's enrolled keys
-    (``sign``, ``seal``, base64url; None without any) and the envelope's policies."""
+    (``sign``, ``seal``, base64url, and the enrolment that says so; None without any) and the envelope's policies."""
 
     upload: Upload
     answered: bool
@@ -337,12 +344,13 @@ class _Known:
     consortium: bool
     sign: str | None
     seal: str | None
+    enrolment: str | None
     chain: Sequence[dict[str, Any]]
 
 
-def _known(session: Session, lot: Lot, participant: Participant, token: str, statement: str) -> _Known:
+def _known(view: View, lot: Lot, participant: Participant, token: str, statement: str) -> _Known:
     """Asked in one question, after the locks: a bid in the last minute costs no more than it must. Refuses: NotFound ``upload.unknown``."""
-    rows = session.execute(
+    rows = view.session.execute(
         _KNOWN,
         {
             "token": token,
@@ -355,7 +363,9 @@ def _known(session: Session, lot: Lot, participant: Participant, token: str, sta
     ).all()
     if not rows:
         raise NotFound("upload.unknown")
-    facts: list[Any] = [*rows[0][:8], officers.chain_of([row[8:] for row in rows])]
+    facts: list[Any] = list(rows[0][:9])
+    links = [row[9:] for row in rows]
+    facts.append(signed_policies.chain_of(view, lot.id, lot.deadline, facts[0].part, links))
     return _Known(*facts)
 
 
@@ -374,7 +384,8 @@ _KNOWN = (
         consortia.is_there(Upload.lot_id, bindparam("party")),
         EnrolledKey.sign_public,
         EnrolledKey.seal_public,
-        *officers.LINKS,
+        EnrolledKey.document,
+        *signed_policies.LINKS,
     )
     .outerjoin_from(Upload, EnrolledKey, enrolments.is_standing(bindparam("holder"), "bidder"))
     .outerjoin(Policy, officers.is_link(Upload.lot_id, Upload.part))
@@ -392,22 +403,22 @@ def _check_submission(
     if upload.finished_at is None:
         raise CryptoError("SIZE", "not all bytes have arrived")
     header = uploads.header_of(upload)
-    if known.sign is None:
+    key = signed_keys.of(work, party.code, "bidder", text=known.enrolment, sign=known.sign, seal=known.seal)
+    if key is None:
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
     document = check_submission(
         submission,
         Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""),
         known.chain,
         bidder=party.code,
-        signing_keys=[unb64u(known.sign, 32)],
-        bidder_key=unb64u(known.seal) if known.seal else b"",
+        signing_keys=[key.sign],
+        bidder_key=key.seal,
         current=current,
     )
     if known.used:
         raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
-    in_time.check(
-        work, lot, closed=known.closed, tried=len(known.chain) == 1 or not officers.untried(work.session, lot)
-    )
+    tried = len(known.chain) == 1 or not officers.untried(work.session, lot)
+    in_time.check(work, lot, known.chain, upload.part, closed=known.closed, tried=tried)
     return document
 
 

@@ -17,20 +17,22 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from crypto.canonical import H, b64u, unb64u
 from crypto.signatures import document_hash
 from trading.bidding import floods
-from trading.custody import officers
-from trading.kernel import log
+from trading.custody import officers, signed_policies
+from trading.kernel import log, signed
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, keep_document
 from trading.kernel.clock import write_moment
 from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import NotFound
 from trading.kernel.faults import fault
-from trading.kernel.work import UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering.tenders import Lot
 
 CLOSING_DELAY = timedelta(seconds=60)
 CLAIMS = timedelta(seconds=120)
 LATE_CLOSE = timedelta(minutes=10)
+COUNTED = ("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals")
+"""What a closing list names: every answer to a bidder that has a slot."""
 OPEN_STATES = ("NOTICE", "BIDDING", "OPENING")
 
 
@@ -53,13 +55,14 @@ class Closing(Base):
 append_only(Closing.__table__)  # type: ignore[arg-type]
 
 
-def to_close(session: Session, tick_at: datetime) -> list[Lot]:
-    """Lots whose closing tick is the one being built at ``tick_at``, in order."""
+def to_close(view: View, tick_at: datetime) -> list[Lot]:
+    """Lots whose closing tick is the one being built at ``tick_at``, in order: by the deadline everybody signed, whatever the row says. A
+    lot of which the signed documents do not hold is not closed by anybody."""
     closed = select(Closing.lot_id).where(Closing.part == officers.BID)
-    query = select(Lot).where(
-        Lot.deadline <= tick_at - CLOSING_DELAY, Lot.state.in_(OPEN_STATES), Lot.id.not_in(closed)
-    )
-    return list(session.scalars(query.order_by(Lot.id)))
+    query = select(Lot).where(Lot.published_at.is_not(None), Lot.state.in_(OPEN_STATES), Lot.id.not_in(closed))
+    lots = list(view.session.scalars(query.order_by(Lot.id)))
+    moments = signed_policies.deadlines(view, lots)
+    return [lot for lot in lots if lot.id in moments and moments[lot.id] <= tick_at - CLOSING_DELAY]
 
 
 def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = officers.BID) -> Closing:
@@ -75,21 +78,21 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
                 LogEntry.tender == lot.tender.ref,
                 LogEntry.lot == lot.no_text,
                 LogEntry.part == part,
-                LogEntry.event.in_(("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals")),
+                LogEntry.event.in_(COUNTED),
             )
         )
     )
     listed = floods.without_slot(work.session, found)
     cs = sorted((c for c in found if c not in listed), key=unb64u)
     salt = secrets.token_bytes(32)
-    policy = officers.current_policy(work.session, lot, part)
+    policy = signed_policies.line(work, lot, part)[-1]
     document = {
         "v": 1,
         "platform": work.office.platform,
         "tender": lot.tender.ref,
         "lot": lot.no_text,
         "envelope": part,
-        "policy": policy.policy_id,
+        "policy": policy.id,
         "at": write_moment(tick_at),
         "deadline": write_moment(policy.deadline),
         "entries": b64u(H("entries", salt, *(unb64u(c) for c in cs))),
@@ -117,6 +120,11 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
 def is_closed(session: Session, lot: Lot, part: str = officers.BID) -> bool:
     """Whether the closing list of an envelope is written; asked with every submission, so it reads no list."""
     return session.scalar(select(Closing.id).where(Closing.lot_id == lot.id, Closing.part == part)) is not None
+
+
+def is_logged(view: View, lot: Lot, part: str) -> bool:
+    """Whether the log holds the entry of the closing: a row alone closes nothing. Refuses: Conflict ``signed.altered``."""
+    return bool(signed.listed(view, "deadline", tender=lot.tender.ref, lot=lot.no_text, part=part))
 
 
 def is_there(lot_id: Any, part: Any) -> Any:

@@ -19,24 +19,25 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, func, insert, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
-from crypto.canonical import b64u, unb64u
+from crypto.canonical import b64u, parse_time, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK, TAG, Header, parse_header
 from crypto.policies import check_context
 from crypto.sealed_bid import Inspection, Inspector
 from trading.bidding import participants
 from trading.bidding.participants import Participant
-from trading.custody import officers
+from trading.custody import officers, signed_policies
 from trading.custody.officers import Policy
 from trading.kernel.access import CLOCK, Act, Actor
-from trading.kernel.clock import Span, floor_second
+from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork, View
-from trading.parties import enrolments
+from trading.parties import enrolments, signed_keys
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Party
+from trading.tendering import signed_terms
 from trading.tendering.tenders import LOT_FACTS, Lot, LotFacts
 
 PIECE = 1 << 20
@@ -91,7 +92,7 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
         work,
         lot,
         participants.own(work, lot).party_id,
-        officers.policy_chain(work.session, lot, envelope),
+        signed_policies.chain(work, lot, envelope),
         length=length,
         envelope=envelope,
     )
@@ -108,7 +109,7 @@ def announced(
     """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
     ``start``."""
     view.require(Act.BID_UPLOAD)
-    check_open(lot, view.span)
+    check_open(view, lot, chain)
     if envelope not in officers.bid_envelopes(lot) or not chain:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
     if len(chain) > 1 and officers.untried(view.session, lot):
@@ -183,10 +184,19 @@ def _ground(view: View, ref: str, find_lot: Callable[[View, str], Lot], envelope
         not_too_many(view)
     if not rows or rows[0].withdrawn_at is not None:
         raise NotFound("participant.none", ref=ref)
-    mine, chain = rows[0], officers.chain_of([row[_OWN_FACTS:] for row in rows])
-    check = _Check(chain, mine.code, unb64u(mine.seal_public) if mine.seal_public else b"")
+    mine = rows[0]
     facts: tuple[Any, ...] = tuple(mine)[: len(LOT_FACTS)]
-    return _Ground(LotFacts(*facts), mine.party_id, chain, check)
+    on = LotFacts(*facts)
+    chain = signed_policies.chain_of(view, on.id, on.deadline, envelope, [row[_OWN_FACTS:] for row in rows])
+    return _Ground(on, mine.party_id, chain, _Check(chain, mine.code, _seal_key(view, chain, mine)))
+
+
+def _seal_key(view: View, chain: Sequence[dict[str, Any]], mine: Any) -> bytes:
+    """The bidder's sealing key, proved in the log where a header names it."""
+    if not chain or not chain[-1]["co_opening"]:
+        return b""
+    key = signed_keys.of(view, mine.code, "bidder", text=mine.document, sign=mine.sign_public, seal=mine.seal_public)
+    return key.seal if key is not None else b""
 
 
 _GROUND = (
@@ -195,9 +205,11 @@ _GROUND = (
         Participant.party_id,
         Participant.withdrawn_at,
         Party.code,
+        EnrolledKey.document,
+        EnrolledKey.sign_public,
         EnrolledKey.seal_public,
         select(func.count()).select_from(_BEGUN.subquery()).scalar_subquery().label("begun"),
-        *officers.LINKS,
+        *signed_policies.LINKS,
     )
     .join_from(Lot, Participant, Participant.lot_id == Lot.id)
     .join(Party, Party.id == Participant.party_id)
@@ -205,7 +217,7 @@ _GROUND = (
     .outerjoin(Policy, officers.is_link(Participant.lot_id, bindparam("envelope")))
     .where(Lot.ref == bindparam("ref"), Participant.party_id == bindparam("party"))
 )
-_OWN_FACTS = len(LOT_FACTS) + 5
+_OWN_FACTS = len(LOT_FACTS) + 7
 
 
 def start_with(
@@ -252,14 +264,20 @@ _NEW_UPLOAD = insert(Upload.__table__)  # type: ignore[arg-type]
 _FACTS = tuple(column.name for column in Upload.__table__.columns if column.name != "id")
 
 
-def check_open(lot: Lot | LotFacts, at: Span) -> None:
-    """Whether bids may come now: the law reads the clock, not the state. Where clocks disagree, bytes are taken that are in time by one
-    of them: uploading decides nothing. Refuses: TooEarly, TooLate."""
-    now = at.moment
-    if lot.published_at is None or lot.issue_at is None or lot.deadline is None or at.last < lot.issue_at:
-        raise TooEarly("bid.too_early", ref=lot.ref, now=now, opens=lot.issue_at)
-    if lot.state in ("TERMINATED", "FAILED") or at.first >= lot.deadline:
-        raise TooLate("bid.too_late", ref=lot.ref, now=now, deadline=lot.deadline)
+def check_open(view: View, lot: Lot | LotFacts, chain: Sequence[dict[str, Any]]) -> None:
+    """Whether bids may come now: the law reads the clock, not the state, and the deadline everybody signed. Where clocks disagree, bytes are
+    taken that are in time by one of them: uploading decides nothing. What the lot's own row says against it is asked of the notice and
+    the record of its steps. Refuses: TooEarly, TooLate."""
+    at, deadline = view.span, parse_time(chain[-1]["deadline"]) if chain else lot.deadline
+    if lot.published_at is None or lot.issue_at is None or deadline is None:
+        raise TooEarly("bid.too_early", ref=lot.ref, now=view.now, opens=lot.issue_at)
+    if at.first >= deadline:
+        raise TooLate("bid.too_late", ref=lot.ref, now=view.now, deadline=deadline)
+    ended = lot.state in ("TERMINATED", "FAILED")
+    if (at.last < lot.issue_at or ended) and not signed_terms.takes_bids(view, lot.id):
+        if ended:
+            raise TooLate("bid.too_late", ref=lot.ref, now=view.now, deadline=deadline)
+        raise TooEarly("bid.too_early", ref=lot.ref, now=view.now, opens=lot.issue_at)
 
 
 def own(view: View, token: str) -> Upload:
@@ -306,9 +324,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
             raise Invalid("upload.not_sealed", reason=row.refused)
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
-        inspector = Inspector(
-            row.length, _checker(view, officers.policy_chain(view.session, row.lot, row.part), row.party)
-        )
+        inspector = Inspector(row.length, _checker(view, signed_policies.chain(view, row.lot, row.part), row.party))
     fault("upload.asked")
     try:
         have = _catch_up(office, token, inspector)
@@ -346,8 +362,12 @@ def _note_whole(row: Upload, done: Inspection, blob: str, now: datetime) -> None
 
 
 def _checker(view: View, chain: Sequence[dict[str, Any]], party: Party) -> _Check:
-    key = enrolments.find_key(view.session, party.code, "bidder")
-    return _Check(chain, party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
+    sealed = b""
+    if chain and chain[-1]["co_opening"]:
+        row = enrolments.find_key(view.session, party.code, "bidder")
+        key = signed_keys.of_row(view, party.code, "bidder", row)
+        sealed = key.seal if key is not None else b""
+    return _Check(chain, party.code, sealed)
 
 
 @dataclass(frozen=True)

@@ -323,7 +323,7 @@ def policy_rows(session: Session, lot: Lot, envelope: str = BID) -> list[Policy]
         select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None))
     )
     by_id = {row.policy_id: row for row in rows}
-    return [by_id[name] for name in _line([(row.policy_id, row.supersedes, row.standing) for row in by_id.values()])]
+    return [by_id[name] for name in line_of([(row.policy_id, row.supersedes, row.standing) for row in by_id.values()])]
 
 
 def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[str, Any]]:
@@ -335,7 +335,7 @@ def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[s
 def chain_of(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     """The documents of a line, oldest first, from rows of ``LINKS``; rows of a larger question that found no policy are passed over."""
     texts = {row[0]: row[3] for row in rows if row[0] is not None}
-    return [_parsed(texts[name]) for name in _line([(row[0], row[1], row[2]) for row in rows if row[0] is not None])]
+    return [_parsed(texts[name]) for name in line_of([(row[0], row[1], row[2]) for row in rows if row[0] is not None])]
 
 
 LINKS = (Policy.policy_id, Policy.supersedes, Policy.standing, Policy.payload)
@@ -349,7 +349,7 @@ def is_link(lot_id: Any, envelope: Any) -> Any:
 _CHAIN = select(*LINKS).where(is_link(bindparam("lot"), bindparam("envelope")))
 
 
-def _line(rows: Sequence[tuple[str, str, bool]]) -> list[str]:
+def line_of(rows: Sequence[tuple[str, str, bool]]) -> list[str]:
     """The ids of a line, oldest first, from (id, what it supersedes, whether it stands)."""
     before = {name: supersedes for name, supersedes, _ in rows}
     at = next((name for name, _, standing in rows if standing), "")

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -38,11 +39,11 @@ class PlatformKeys:
     signing: bytes = field(repr=False)
     log: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def public(self) -> bytes:
         return ed25519_public(self.signing)
 
-    @property
+    @cached_property
     def log_public(self) -> bytes:
         return ed25519_public(self.log)
 

@@ -28,13 +28,12 @@ from trading.bidding.bids import SealedBid
 from trading.custody import officers
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.blobs import LocalBlobs
-from trading.kernel.errors import Invalid, NotFound, TooEarly
+from trading.kernel.errors import NotFound, TooEarly
 from trading.kernel.faults import fault
 from trading.kernel.work import Office
-from trading.opening import ceremony, co_opening, findings, opening_list, rescue
+from trading.opening import ceremony, co_opening, findings, opening_list, rescue, signed_opening
 from trading.opening.ceremony import OPENING_FLOW, Opening
 from trading.opening.opening_list import BidVerdict
-from trading.tendering import bid_forms
 from trading.tendering.tenders import Lot
 from trading.tendering.tenders import lot as find_lot
 
@@ -154,13 +153,15 @@ def open_bids(
     Where a bid finds no t good shares and that can be repaired, the first call decrypts nothing: it tells the failures in the log, the
     opening stays LISTED, and a call after the window for repair opens all that can be opened (protocol §5.2).
     Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``opening.shares_running`` while officers may still post, ``opening.repair_running``
-    in the window for repair, Conflict ``claim.open``.
+    in the window for repair, Conflict ``claim.open``, and as
+    ``signed_opening.require_listed``.
     """
     with office.view(actor) as view:
         view.require(Act.OPENING_HOST)
         lot = find_lot(view.session, lot_ref)
         row = ceremony.opening(view.session, lot, part)
         OPENING_FLOW.check(row, "decrypt")
+        signed_opening.require_opened(view, row)
         if not ceremony.may_decrypt(view.session, row, view.now):
             raise TooEarly("opening.shares_running", until=row.shares_until, now=view.now)
         claims.require_none_open(view.session, lot, part)
@@ -359,7 +360,7 @@ def _bid_verdict(
     form: list[dict[str, Any]], file_names: bool, verdict: Verdict, files: list[dict[str, Any]]
 ) -> BidVerdict:
     announce = dict(verdict.opened.announce) if verdict.opened else {}
-    price, faults = _read(form, announce) if verdict.opened else (None, [])
+    price, faults = signed_opening.read(form, announce) if verdict.opened else (None, [])
     return BidVerdict(
         verdict.header_hash,
         verdict.code,
@@ -386,10 +387,3 @@ def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:
         return blobs.open(name)
     except NotFound:
         return io.BytesIO()
-
-
-def _read(form: list[dict[str, Any]], announce: dict[str, str]) -> tuple[int | None, list[dict[str, Any]]]:
-    try:
-        return bid_forms.parse(form, announce).price_minor, []
-    except Invalid as refusal:
-        return None, [{"field": f.where, "code": f.code} for f in refusal.faults]

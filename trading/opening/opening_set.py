@@ -17,7 +17,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, NotFound, TooEarly, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
-from trading.opening import technical
+from trading.opening import signed_opening, technical
 from trading.opening.ceremony import OPENS_IN, Opening, find, opened_bids
 from trading.tendering.tenders import Lot
 
@@ -28,7 +28,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
 
     Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``; held by a fault before the deadline), TooEarly
     (closing tick not sealed, ``opens_at``, a late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict
-    (published already; ``claim.open``: a claim of omission waits).
+    (published already; ``claim.open``: a claim of omission waits; and as ``signed_opening.require_listed``).
     """
     work.require(Act.OPENING_HOST)
     work.lock(lot)
@@ -40,6 +40,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
         raise WrongStep("opening.lot_state", state=lot.state)
     if find(work.session, lot, part) is not None:
         raise Conflict("opening.listed")
+    signed_opening.require_listed(work, lot)
     row = closing.closing(work.session, lot, part)
     policy = officers.current_policy(work.session, lot, part)
     if work.now < policy.opens_at:

@@ -24,6 +24,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.errors import Conflict, Invalid, TooEarly, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
+from trading.opening import signed_opening
 from trading.opening.ceremony import OPENING_FLOW, Opening, Share, generations, headers, shares, to_open
 
 
@@ -33,7 +34,7 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
 
     Refuses: NotAllowed (not an officer of this lot; not freshly signed in), TooEarly before claims end, TooLate after the window,
     WrongStep, Invalid ``share.bad`` (signature, another set), ``share.wrong_parts`` (with the codes); before the first share also as
-    ``stored.refuse_unready``.
+    ``stored.refuse_unready``; Conflict as ``signed_opening.require_listed``.
     """
     work.require(Act.SHARE_RELEASE)
     work.lock(opening)
@@ -48,6 +49,7 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         if payload_of(envelope) == payload_of(json.loads(first.document)):
             return first
         raise Conflict("share.posted", j=seat.j)
+    signed_opening.require_shared(work, opening)
     if not shares(work.session, opening):
         stored.refuse_unready(work, opening.lot, opening.part, to_open(work.session, opening), opening.listed_at)
     try:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.kit import stages
+from tests.kit import evaluation_steps as steps
+from tests.kit import opening_steps, sealing, stages
 from tests.kit.rows import unchanged
+from tests.kit.schemes import SCHEMES
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from trading.awarding import awards, disputes
@@ -135,27 +137,33 @@ def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(
         act(world, ref, "buyer", awards.decide)
 
 
+def tied(world: World, tie: str) -> str:
+    """A lot whose three bidders are equal in points and quotes, and whom the panel has left so."""
+    steps.library(world)
+    same = {name: opening_steps.form(price="2700000.00") for name in world.bidders}
+    ref = steps.opened(world, scheme=SCHEMES["GP"] | {"tie": tie}, forms=same)
+    steps.qualify(world, ref)
+    steps.seated(world, ref)
+    steps.conform(world, ref)
+    codes = [sealing.code_of(world, name) for name in world.bidders]
+    plans = {(code, "plan"): "30.00" for code in codes}
+    steps.score(world, ref, dict.fromkeys(steps.usernames(world, ref).values(), plans))
+    steps.report_and_conclude(world, ref)
+    return ref
+
+
 def test_a_tie_is_not_decided_by_chance(world: World) -> None:
-    ref = stages.proposed(world)
-    ranking = award_of(world, ref).ranking
-    tied = [ranking[0], {**ranking[1], "rank": 1}, ranking[2]]
-    with world.work("clock") as work:  # as a panel that leaves a tie hands it down
-        awards.award(work.session, world.lot_in(work, ref)).ranking = tied
+    ref = tied(world, "panel")
     with unchanged(world), pytest.raises(Invalid) as refusal:
         act(world, ref, "buyer", awards.decide)
-    assert refusal.value.code == "award.tied" and len(refusal.value.facts["bidders"]) == 2
+    assert refusal.value.code == "award.tied" and len(refusal.value.facts["bidders"]) == 3
 
 
 def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with_a_ground(world: World) -> None:
-    ref = stages.proposed(world)
-    with world.work("clock") as work:  # as a panel hands a tie down where the document leaves it to the purchaser
-        lot = world.lot_in(work, ref)
-        ranking = awards.award(work.session, lot).ranking
-        awards.award(work.session, lot).ranking = [ranking[0], {**ranking[1], "rank": 1}, ranking[2]]
-        lot.scheme = {**(lot.scheme or {}), "tie": "purchaser"}
+    ref = tied(world, "purchaser")
+    ranking = award_of(world, ref).ranking
     chosen = ranking[1]["bidder"]
-    third = ranking[2]["bidder"]
-    for bidder, code in (("", "award.tie_choice"), (third, "award.tie_choice"), (chosen, "award.ground_missing")):
+    for bidder, code in (("", "award.tie_choice"), ("X", "award.tie_choice"), (chosen, "award.ground_missing")):
         with unchanged(world), pytest.raises(Invalid) as refusal:
             act(world, ref, "buyer", awards.decide, bidder=bidder)
         assert refusal.value.code == code

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crypto.canonical import b64u, loads
+from crypto.canonical import b64u, loads, unb64u
+from crypto.documents import sign_document
+from crypto.opening import make_opening_set
 from crypto.signatures import payload_of
 from crypto.ticks import make_entry, sign_entry
 from tests.kit import opening_steps, sealing, stages, verdict_steps
@@ -17,9 +19,10 @@ from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
 from trading.bidding import bids, claims, closing
-from trading.bidding.bids import StandingBid
+from trading.custody import officers
 from trading.hall import legal_effects
 from trading.kernel import audit
+from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, TooEarly, TooLate
 from trading.opening import findings, opening_set
 
@@ -185,11 +188,25 @@ def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
             **bids.receipt_document(view.session, mine),
             "statement": audit.document(view.session, mine.statement),
         }
-    with world.office.engine.begin() as connection:
-        found = connection.execute(sa.select(bids.SealedBid.id).where(bids.SealedBid.c == mine.c)).scalar_one()
-        connection.execute(sa.delete(StandingBid).where(StandingBid.bid_id == found))
-    with world.work("host") as work:
-        opening_set.list_bids(work, world.lot_in(work, ref))
+    with world.work("host") as work:  # ours would refuse to publish it: another's code under the same key
+        lot = world.lot_in(work, ref)
+        listed = sorted(
+            (
+                {"entry": bid.c, "header_hash": bid.header_hash, "statement": bid.statement}
+                for bid in bids.standing_bids(work.session, lot)
+                if bid.c != mine.c
+            ),
+            key=lambda one: unb64u(one["header_hash"]),
+        )
+        document = make_opening_set(
+            officers.policy_document(officers.current_policy(work.session, lot)),
+            at=write_moment(floor_second(work.now)),
+            deadline_entry=unb64u(closing.closing(work.session, lot).deadline_c),
+            bids=listed,
+        )
+        signed = sign_document("opening-set", document, world.office.keys.signing)
+        statement = audit.keep_document(work, "opening-set", signed, signed=True)
+        work.log("opening-set", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
     claim = verdict_steps.file_claim(world, ref, "bidder1", receipt)
     assert claim.code == "SET_OMISSION"
     with world.view("clock") as view, pytest.raises(Conflict):

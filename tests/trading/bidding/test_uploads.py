@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,9 +17,11 @@ from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from trading.bidding import bids, uploads
 from trading.bidding.uploads import Arrival
+from trading.custody import signed_policies
 from trading.kernel.access import Role
 from trading.kernel.clock import Span
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate
+from trading.kernel.work import View
 
 BIG = CHUNK + 200_000
 """Content of more than one chunk."""
@@ -227,17 +230,25 @@ def test_not_taking_part_is_not_known(world: World) -> None:
     assert refusal.value.code == "participant.none"
 
 
+def at(view: View, moment: datetime) -> View:
+    """The same view at another moment, of which both clocks are sure."""
+    found = replace(view, now=moment)
+    found.span = Span.at(moment)
+    return found
+
+
 def test_only_between_issue_and_deadline(world: World, ref: str) -> None:
     moment = timedelta(microseconds=1)
     with world.view("clock") as view:
         lot = world.lot_in(view, ref)
         assert lot.issue_at is not None and lot.deadline is not None
-        uploads.check_open(lot, Span.at(lot.issue_at))
-        uploads.check_open(lot, Span.at(lot.deadline - moment))
+        chain = signed_policies.chain(view, lot)
+        uploads.check_open(at(view, lot.issue_at), lot, chain)
+        uploads.check_open(at(view, lot.deadline - moment), lot, chain)
         with pytest.raises(TooEarly):
-            uploads.check_open(lot, Span.at(lot.issue_at - moment))
+            uploads.check_open(at(view, lot.issue_at - moment), lot, chain)
         with pytest.raises(TooLate):
-            uploads.check_open(lot, Span.at(lot.deadline))
+            uploads.check_open(at(view, lot.deadline), lot, chain)
         deadline = lot.deadline
     world.clock.set(deadline - moment)
     assert start(world, ref, "bidder1", 1000)

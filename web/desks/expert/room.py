@@ -14,7 +14,7 @@ from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import queries, report
 from evaluation.reporting.queries import RoomCard
 from evaluation.scoring import schemes, sheets
-from evaluation.scoring.sheets import SheetList
+from evaluation.scoring.sheet_rows import SheetList
 from trading.bidding import tickets
 from trading.files.scanning import Quarantine
 from trading.kernel import audit, log
