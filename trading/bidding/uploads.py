@@ -265,8 +265,8 @@ _FACTS = tuple(column.name for column in Upload.__table__.columns if column.name
 
 
 def check_open(view: View, lot: Lot | LotFacts, chain: Sequence[dict[str, Any]]) -> None:
-    """Whether bids may come now: the law reads the clock, not the state, and the deadline everybody signed. Where clocks disagree, bytes are
-    taken that are in time by one of them: uploading decides nothing. What the lot's own row says against it is asked of the notice and
+    """Whether bids may come now: the law reads the clock, not the state, and the deadline everybody signed. Where clocks disagree, bytes
+    are taken that are in time by one of them: uploading decides nothing. What the lot's own row says against it is asked of the notice and
     the record of its steps. Refuses: TooEarly, TooLate."""
     at, deadline = view.span, parse_time(chain[-1]["deadline"]) if chain else lot.deadline
     if lot.published_at is None or lot.issue_at is None or deadline is None:

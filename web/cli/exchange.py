@@ -305,13 +305,14 @@ def audit() -> None:
 @lang_option
 @guarded
 def audit_verify(as_json: bool, lang: str | None) -> None:
-    """Verify the whole log: ticks and gaps, checkpoints, tick trees rebuilt, rows against their entries."""
-    from trading.disclosure import audit as whole
+    """Verify the whole log: ticks and gaps, checkpoints, tick trees rebuilt, rows against entries and signed documents, guards of the
+    database, every byte of the stored bids."""
     from trading.kernel.access import Actor, Role
+    from web import whole_audit
 
     office = open_ready_office(signs=False)
     with office.view(Actor(Role.AUDIT_ADMIN, name="command line")) as view:
-        found = whole.verify(view)
+        found = whole_audit.verify(view, every_byte=True)
     if as_json:
         answer(found.to_json())
     else:

@@ -10,7 +10,6 @@ from typing import Any
 
 from deposits.views import statement
 from trading.awarding import awards
-from trading.disclosure import audit
 from trading.kernel.access import Actor, Role
 from trading.kernel.money import Money
 from trading.kernel.work import View
@@ -18,6 +17,7 @@ from trading.opening import ceremony
 from trading.parties import parties
 from trading.reports.savings import rate_pct
 from trading.tendering import tenders
+from web import whole_audit
 from web.papers import bundles as bundling
 from web.rehearsal import cast, script, server
 from web.rehearsal.script import Play, Story
@@ -102,7 +102,7 @@ def _tender(view: View, p: Play, story: Story) -> dict[str, Any]:
 
 
 def _log(view: View) -> dict[str, Any]:
-    found = audit.verify(view)
+    found = whole_audit.verify(view)
     return {"ticks": found.ticks, "entries": found.entries, "root": found.root, "verified": found.ok}
 
 

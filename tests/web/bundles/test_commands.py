@@ -7,15 +7,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
 from click.testing import CliRunner
-from sqlalchemy import text
 
 from crypto import checkpoints, merkle
 from migrations import runner
+from tests.kit.altering import rewrite
 from tests.kit.commands import Ran
 from tests.kit.world import World
 from tests.web.bundles import play
@@ -169,18 +168,6 @@ def test_export_audit_writes_tiles_that_give_the_checkpoint(over: tuple[World, s
 # --- audit verify ---------------------------------------------------------------------------------------------------------------------
 
 
-def damage(world: World, statement: str, **values: Any) -> None:
-    """What somebody with the database's own password can do: the triggers go first."""
-    table = statement.removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
-    with world.office.engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_update"))
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_delete"))
-        else:
-            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
-        connection.execute(text(statement), values)
-
-
 def test_an_untouched_log_verifies(over: tuple[World, str, Run]) -> None:
     _, _, run = over
     found = run("audit", "verify", "--json")
@@ -229,7 +216,7 @@ def test_an_untouched_log_verifies(over: tuple[World, str, Run]) -> None:
 @pytest.mark.promise("I1")
 def test_every_altered_row_is_named(over: tuple[World, str, Run], statement: str, code: str, where: str) -> None:
     world, _, run = over
-    damage(world, statement)
+    rewrite(world, statement)
     found = run("audit", "verify", "--json")
     assert found.code == 1 and not found.json["ok"]
     assert any(fault["code"] == code and fault["where"].startswith(where) for fault in found.json["faults"]), (
@@ -241,7 +228,7 @@ def test_every_altered_row_is_named(over: tuple[World, str, Run], statement: str
 
 def test_an_entry_taken_away_is_seen(over: tuple[World, str, Run]) -> None:
     world, _, run = over
-    damage(world, "DELETE FROM log_seat WHERE tick = 3")
+    rewrite(world, "DELETE FROM log_seat WHERE tick = 3")
     found = run("audit", "verify", "--json")
     assert {"TICK_TREE"} <= {fault["code"] for fault in found.json["faults"]} and found.json["first_bad"]
 
@@ -319,7 +306,7 @@ def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) ->
         blob = world.office.blobs.path(view.session.query(TenderDocument).first().blob)  # type: ignore[union-attr]
     os.rename(blob, blob.with_suffix(".away"))
     shutil.copy(blob.with_suffix(".away"), blob.parent / ("0" * 64))
-    damage(world, "UPDATE log_document SET text = text || ' ' WHERE kind = 'deadline'")
+    rewrite(world, "UPDATE log_document SET text = text || ' ' WHERE kind = 'deadline'")
     found = run("doctor", "--json")
     assert (
         found.code == 3 and {"blob_missing", "log_broken"} <= codes(found) and "blob_spare" in codes(found, "warning")

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from trading.disclosure import audit
+from trading.disclosure.audit import Audit
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.views import log_queries
+from web import whole_audit
 from web.desks.admin.room import admin
 from web.http.forms import Form
 from web.http.gate import reading, render, request
@@ -34,7 +35,7 @@ def log_page() -> str:
     form = Form.query()
     ref, skip = form.text("lot", needed=False, limit=60), form.whole("from", needed=False, least=0) or 0
     with reading() as view:
-        seen = audit.verify(view) if request.args.get("verify") == "yes" else None
+        seen = whole_audit.verify(view) if request.args.get("verify") == "yes" else None
         entries = log_queries.entry_lines(view, lot=ref, limit=ROWS + 1, skip=skip)
         return render(
             "admin/log.html",
@@ -50,7 +51,7 @@ def log_page() -> str:
         )
 
 
-def _told(seen: audit.Audit) -> list[tuple[str, str]]:
+def _told(seen: Audit) -> list[tuple[str, str]]:
     """What was proven, line by line, without how many entries there are."""
     lines = [
         (

@@ -1,0 +1,162 @@
+"""Rows of openings and draws, held against the documents of who took part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+
+from crypto.canonical import H, b64u, parse_time, unb64u
+from crypto.draws import pool_hash
+from crypto.errors import CryptoError
+from crypto.headers import parse_header, rederive
+from crypto.opening import LEFT_SEALED
+from trading.draws import Draw
+from trading.kernel import signed
+from trading.kernel.audit import envelope_text
+from trading.kernel.signed import Difference, Proved
+from trading.kernel.work import View
+from trading.opening import ceremony, signed_opening, technical
+from trading.opening.ceremony import Opening
+from trading.opening.co_opening import BidderPart
+from trading.opening.findings import BoxFinding
+from trading.opening.rescue import BidFailure, Rescue
+from trading.tendering.tenders import Lot
+
+
+def _openings(view: View, lot: Lot) -> Iterator[Difference]:
+    rows = list(view.session.scalars(select(Opening).where(Opening.lot_id == lot.id)))
+    for row in rows:
+        yield from signed_opening.differences(view, row)
+        yield from _seeds(view, row)
+    parts = {row.part for row in rows}
+    for one in signed.listed(view, "opening-set", tender=lot.tender.ref, lot=lot.no_text):
+        if one.entry["envelope"] not in parts:
+            yield Difference("opening", f"{lot.ref} {one.entry['envelope']}", "set_c", one.c)
+
+
+def _seeds(view: View, row: Opening) -> Iterator[Difference]:
+    """The seed of an opened bid gives its header again."""
+    headers = ceremony.headers(view.session, row)
+    for bid in ceremony.opened_bids(view.session, row):
+        if bid.verdict != "opened" or bid.header_hash not in headers:
+            continue
+        try:
+            rederive(headers[bid.header_hash], bid.seed)
+        except (CryptoError, ValueError):
+            yield Difference("opened_bid", str(bid.id), "seed", row.opened_c or row.set_c)
+
+
+def _posted(view: View, lot: Lot) -> Iterator[Difference]:
+    """What bidders and the supervisory body gave during an opening."""
+    events = ("bidder-part", "rescue", "bid-failed", "finding")
+    found: dict[str, list[Proved]] = {name: [] for name in events}
+    for one in signed.listed(view, events, tender=lot.tender.ref, lot=lot.no_text):
+        if one.document is not None:
+            found[one.entry["event"]].append(one)
+    found["bid-failed"] = [one for one in found["bid-failed"] if one.entry["reason"] != LEFT_SEALED]
+    told: dict[str, tuple[Any, Any]] = {
+        "bidder-part": (
+            BidderPart,
+            lambda one: {"part": one.payload["part"], "document": envelope_text(one.document)},
+        ),
+        "rescue": (Rescue, lambda one: {"seed": unb64u(one.payload["seed"], 32), "at": _at(one)}),
+        "bid-failed": (
+            BidFailure,
+            lambda one: {"code": one.payload["code"], "cause": one.payload["cause"], "at": _at(one)},
+        ),
+        "finding": (BoxFinding, lambda one: {"code": one.payload["code"], "j": one.payload["j"], "at": _at(one)}),
+    }
+    for event, (table, wanted) in told.items():
+        query = select(table).join(Opening, Opening.id == table.opening_id).where(Opening.lot_id == lot.id)
+        rows = {row.c: row for row in view.session.scalars(query)}
+        for one in found[event]:
+            row = rows.pop(one.c, None)
+            if row is None:
+                yield Difference(table.__tablename__, one.c, "c", one.c)
+            else:
+                yield from signed.compare(row, wanted(one) | {"header_hash": one.payload["header_hash"]}, one.c)
+        for row in rows.values():
+            yield Difference(table.__tablename__, str(row.id), "c", "", row.c)
+
+
+def _at(one: Proved) -> Any:
+    return parse_time(one.entry["at"])
+
+
+def _technical(view: View, lot: Lot) -> Iterator[Difference]:
+    row = technical.find(view.session, lot)
+    records = signed.records(view, ("technical.fix",), lot.log_of)
+    if row is None or not records:
+        if row is not None or records:
+            yield Difference("technical_result", lot.ref, "passed", records[-1][0].c if records else "")
+        return
+    entry, record = records[-1]
+    facts = record["facts"]
+    yield from signed.compare(row, {"passed": facts["passed"]}, entry.c)
+    told = [(one["bidder"], f"{one['stage']}: {one['clause']}") for one in row.rejected]
+    if told != list(zip(facts["rejected"], facts["clauses"], strict=True)):
+        yield Difference("technical_result", str(row.id), "rejected", entry.c)
+
+
+def _draws(view: View, lot: Lot) -> Iterator[Difference]:
+    rows = {row.notice_c: row for row in view.session.scalars(select(Draw).where(Draw.lot_id == lot.id))}
+    events = ("draw-notice", "draw-commit", "commit-list", "draw-reveal", "draw")
+    listed = signed.listed(view, events, tender=lot.tender.ref, lot=lot.no_text)
+    for notice in (one for one in listed if one.entry["event"] == "draw-notice"):
+        row = rows.pop(notice.c, None)
+        if row is None:
+            yield Difference("draw", notice.c, "notice_c", notice.c)
+            continue
+        mine = [one for one in listed if one.entry["envelope"] == notice.entry["envelope"]]
+        yield from _draw(row, notice, {name: [one for one in mine if one.entry["event"] == name] for name in events})
+    for row in rows.values():
+        yield Difference("draw", str(row.id), "notice_c", "", row.notice_c)
+
+
+def _draw(row: Draw, notice: Proved, found: dict[str, list[Proved]]) -> Iterator[Difference]:
+    told = notice.payload
+    yield from signed.compare(row, {"draw": told["draw"], "label": told["label"], "notice": told}, notice.c)
+    if b64u(_pool_hash(row)) != told["pool"]:
+        yield Difference("draw", str(row.id), "pool", notice.c)
+    for event, column, value in (("commit-list", "list_c", "listing"), ("draw", "result_c", "result")):
+        last = found[event][-1] if found[event] else None
+        if last is not None:
+            yield from signed.compare(row, {column: last.c, value: last.document}, last.c)
+        elif getattr(row, column) is not None:
+            yield Difference("draw", str(row.id), column, notice.c, str(getattr(row, column)))
+    if found["commit-list"]:
+        yield from signed.compare(row, {"root": found["commit-list"][-1].payload["root"]}, found["commit-list"][-1].c)
+    state = "DRAWN" if found["draw"] else "LISTED" if found["commit-list"] else "COMMITTED"
+    if len(found["draw-commit"]) < len(told["parties"]):
+        state = "NOTICED"
+    yield from signed.compare(row, {"state": state}, notice.c)
+    reveals = {one.payload["party"]: one for one in found["draw-reveal"]}
+    turns = {turn.commit_c: turn for turn in row.turns}
+    for one in found["draw-commit"]:
+        turn = turns.pop(one.c, None)
+        if turn is None:
+            yield Difference("draw_turn", one.c, "commit_c", one.c)
+            continue
+        said, reveal = one.payload, reveals.get(one.payload["party"])
+        wanted = {"party": said["party"], "commit": said["commit"], "reveal_c": reveal.c if reveal else None}
+        yield from signed.compare(turn, wanted | {"r": reveal.payload["r"] if reveal else ""}, one.c)
+        try:
+            held = b64u(parse_header(unb64u(turn.header)).header_hash)
+        except CryptoError:
+            held = ""
+        if held != said["header_hash"]:
+            yield Difference("draw_turn", str(turn.id), "header", one.c)
+    for turn in turns.values():
+        yield Difference("draw_turn", str(turn.id), "commit_c", "", turn.commit_c)
+
+
+def _pool_hash(row: Draw) -> bytes:
+    try:
+        return pool_hash(row.pool_salt, row.pool)
+    except (CryptoError, TypeError, ValueError, AttributeError):
+        return H("pool", b"")
+
+
+CHECKS = (_openings, _posted, _technical, _draws)
