@@ -1,6 +1,6 @@
 """What was signed, read from the log and proved: an entry by the platform's signature, a document by the hash its entry names.
 
-Law of the noun: a column is a cache. Whoever decides by one holds it against what is read here, at the moment of deciding; what was proved
+A column is a cache. Whoever decides by one holds it against what is read here, at the moment of deciding; what was proved
 once is remembered in this process by its digest, never in a row.
 """
 
