@@ -98,8 +98,8 @@ KILLS   ?= 500
 faults: $(V)/.test           ## the long kill loops: real servers, at every step and at any moment, KILLS=500 for each path (docs/operate/faults.md)
 	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k test_long
 
-attack: $(V)/.test           ## twin worlds: whether pages, answers, the log or the line of writers tell that somebody bids; and what a watch tells
-	$(BIN)/python -m pytest -q tests/laws/test_secrecy.py tests/laws/test_shared_commits.py tests/deposits/test_secrecy.py
+attack: $(V)/.test           ## what each adversary of docs/threats.md can try, twin worlds among it; and what a watch tells
+	$(PYTEST) $$($(BIN)/python -m tests.kit.threats)
 	$(BIN)/python -m tests.kit.watch_in_hand
 
 sizes: $(V)/.test            ## a bid of 5 GiB and a lot of 200 bids, through a real server (docs/operate/sizes.md; takes 16 GiB of disk)
