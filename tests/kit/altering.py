@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, UniqueConstraint, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, LargeBinary, Table, UniqueConstraint, select, text
 from sqlalchemy.orm import Session
 
 from tests.kit.world import World
 from trading.kernel.access import Actor, Role
-from trading.kernel.db import APPEND_ONLY, Base, Json, Moment, append_only_ddl
+from trading.kernel.db import APPEND_ONLY, Base, Json, Moment
 from trading.kernel.work import View
 
 AUDITOR = Actor(Role.AUDIT_ADMIN, name="audit")
@@ -55,12 +54,6 @@ def auditor(world: World, connection: Connection) -> Iterator[View]:
     with Session(connection, autoflush=False, join_transaction_mode="create_savepoint") as session:
         yield View(world.office, session, AUDITOR, world.now)
         session.rollback()
-
-
-def guard_again(connection: Connection, table: Table) -> None:
-    """Put the triggers of a table back, as they were made."""
-    for statement in append_only_ddl(table.name)["sqlite"]:
-        connection.execute(text(statement))
 
 
 def first_row(connection: Connection, table: Table, column: Column[Any]) -> Any:
@@ -124,21 +117,6 @@ def _text(held: str) -> str:
         except ValueError:
             pass
     return held + "x"
-
-
-def twin(connection: Connection, table: Table, row: Any) -> bool:
-    """Insert a row like this one under another key; False where the table's rules forbid that too."""
-    values = dict(row._mapping)
-    for column in table.columns:
-        unique = column.unique or column.primary_key
-        if unique and not column.foreign_keys:
-            values[column.name] = FAR if column.type.python_type is int else _text(str(values[column.name]))
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(values))
-    except IntegrityError:
-        return False
-    return True
 
 
 def tables() -> list[Table]:
