@@ -270,6 +270,15 @@ def _in_book(view: View, row: Forfeit, way: str, values: dict[str, str]) -> ActR
     return found[-1]
 
 
+def require_in_book(view: View, row: Forfeit) -> None:
+    """That a proposal is what was drafted, heard and checked, as far as it has come. Refuses: Conflict ``forfeit.book_differs``."""
+    _in_book(view, row, "draft", _proposal(row))
+    if row.heard_at is not None:
+        _in_book(view, row, "hear", {"hearing": row.hearing})
+    if row.checked_at is not None:
+        _in_book(view, row, "check", _checked(row))
+
+
 def _require_as_checked(work: UnitOfWork, row: Forfeit) -> None:
     """That the proposal is what a second person checked, by hands other than these, and its money what the bank's statements brought."""
     drafted, checked = _in_book(work, row, "draft", _proposal(row)), _in_book(work, row, "check", _checked(row))

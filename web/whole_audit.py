@@ -1,9 +1,10 @@
-"""The audit of the whole: the log and its rows in `trading`, the panels' work in `evaluation`."""
+"""The audit of the whole: the log and its rows in `trading`, the panels' work in `evaluation`, the money in `deposits`."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 
+from deposits.views import signed_rows as money
 from evaluation.panels.panels import Panel
 from evaluation.reporting import signed_rows
 from trading.disclosure import audit
@@ -16,7 +17,7 @@ from trading.kernel.work import View
 def verify(view: View, *, every_byte: bool = False) -> Audit:
     """Log, rows and guards; with ``every_byte`` the stored bids too, as long as that takes. Refuses: as ``audit.verify``."""
     found = audit.verify(view)
-    _panels(view, found)
+    _rooms(view, found)
     if every_byte:
         audit.stored_bytes(view, found)
     return found
@@ -27,11 +28,14 @@ def verify_rows(view: View) -> Audit:
     view.require(Act.LOG_LOOK)
     found = Audit()
     audit.verify_rows(view, found)
-    _panels(view, found)
+    _rooms(view, found)
     return found
 
 
-def _panels(view: View, found: Audit) -> None:
+def _rooms(view: View, found: Audit) -> None:
     for panel in view.session.scalars(select(Panel).order_by(Panel.id)):
         for one in tried(f"panel {panel.id}", lambda panel=panel: signed_rows.differences(view, panel)):  # type: ignore[misc]
+            audit.add(found, one)
+    for check in money.CHECKS:
+        for one in tried("money -", lambda check=check: check(view)):  # type: ignore[misc]
             audit.add(found, one)

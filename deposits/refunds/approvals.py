@@ -22,7 +22,7 @@ from deposits.receipts import BankStatement, Receipt
 from trading.kernel import audit
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
-from trading.kernel.work import UnitOfWork, View
+from trading.kernel.work import View
 
 Refund = Any
 """A row of refunds.py, which stands above this file and imports it."""
@@ -117,18 +117,16 @@ def require_received(view: View, paid: Sequence[Receipt]) -> None:
             raise Conflict("refund.not_as_received", of=receipt.ref, differs=differs or "received")
 
 
-def require_statements(work: UnitOfWork, ids: Collection[int]) -> None:
-    """That statements are, line by line, what was taken in; one that this very unit takes in is not in the book yet.
+def require_statements(view: View, ids: Collection[int], *, but: Collection[str] = ()) -> None:
+    """That statements are, line by line, what was taken in; ``but``: those that this very unit takes in, which are not in the book yet.
 
     Refuses: Conflict ``statement.not_as_taken``, ``refund.book_differs``.
     """
-    now = {one.of for one in work.pending if one.act == "statement.import"}
-    for row in work.session.scalars(select(BankStatement).where(BankStatement.id.in_(sorted(ids)))):
-        name = f"statement/{row.ref}"
-        if name in now:
-            continue
-        record = last(work, "statement.import", [name]).get(name)
-        lines = {"lines": receipts.digest_of_lines(work.session, row)}
+    query = select(BankStatement).where(BankStatement.id.in_(sorted(ids)), BankStatement.ref.not_in(sorted(but)))
+    rows = {f"statement/{row.ref}": row for row in view.session.scalars(query.order_by(BankStatement.id))}
+    records = last(view, "statement.import", rows)
+    for name, row in rows.items():
+        record, lines = records.get(name), {"lines": receipts.digest_of_lines(view.session, row)}
         if record is None or audit.differing(record.payload, BOUND, lines):
             raise Conflict("statement.not_as_taken", of=row.ref)
 

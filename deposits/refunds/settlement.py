@@ -84,7 +84,8 @@ def settle(work: UnitOfWork) -> Settled:
     work.require(Act.STATEMENT_IMPORT)
     done: list[tuple[str, str]] = []
     ours = receipts.ours(work.session)
-    approvals.require_statements(work, {line.statement_id for line, _order in ours})
+    now = [one.of.partition("/")[2] for one in work.pending if one.act == "statement.import"]
+    approvals.require_statements(work, {line.statement_id for line, _order in ours}, but=now)
     for line, order in ours:
         work.lock(order)
         if line.amount_minor < 0 and order.settled_at is None:
