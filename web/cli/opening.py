@@ -39,6 +39,7 @@ from web.cli.common import (
     stop,
     writing,
 )
+from web.cli.known import Known, known_of, known_option
 from web.cli.offline import (
     Counted,
     Progress,
@@ -67,6 +68,7 @@ MAX_PART = 64 * 2**20
     "-o", "--out", required=True, metavar="SHARES.json", help="Where to write the signed shares (- is stdout)."
 )
 @trust_option
+@known_option
 @signed_option
 @click.option(
     "--never-in-force",
@@ -85,6 +87,7 @@ def share(
     key_file: str,
     out: str,
     trust_file: str | None,
+    known_file: str | None,
     signed_file: str | None,
     never: tuple[str, ...],
     passphrase_file: str | None,
@@ -97,10 +100,19 @@ def share(
         stop("stdout holds the shares or the JSON, not both", BAD_INPUT)
     value = read_opening(opening, PART_PACKAGE)
     trust, whose = trust_for(trust_file, value.get("trust"), opening)
+    known = Known(known_of(key_file, known_file), str(value.get("platform")), lang)
+    first = whose == "enclosed" and known.trust is None
+    named = trust
+    if whose == "enclosed" and not first:
+        trust, whose = known.hold(named), "known"
     at, left = format_time(now()), frozenset[str]()
     if value.get("type") == PART_PACKAGE:
         _bidder_part(value, trust, key_file, passphrase_file, out, at, force=force, as_json=as_json)
+        known.first_use(trust if first else None, {})
+        known.keep(trust, {})
         return
+    chains = _officers_of(value, trust, named, known)
+    new = known.follow(chains)
     if value.get("type") == files.DRAW:
         draw = draw_files.check_draw(value, trust, now=at)
         check_memory(memory_of(key_file, signed_file), draw.policy, [policy_id(draw.policy)], never)
@@ -115,9 +127,11 @@ def share(
             checked.set, checked.headers, j=j, secrets=partial(_secret, ring), now=at, left=checked.left
         )
         until, left = checked.set.claims_end, checked.left
+    unchecked = known.first_use(trust if first else None, {holder: chains[holder][-1] for holder in new})
     envelope = sign_document("shares", document, ring.secret("ed25519"))
     with writing(out, force=force) as file:
         file.write(json.dumps(envelope, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+    known.keep(trust, chains)
     errors = [
         {"header_hash": item["header_hash"], "code": item["error"]}
         for item in document["items"]
@@ -133,6 +147,7 @@ def share(
         "from": until,
         "left_sealed": sorted(left),
         "trust": whose,
+        "not_checked": unchecked,
         "unwitnessed": trust.unwitnessed,
     }
     if as_json:
@@ -264,6 +279,16 @@ def _unzipped(path: str) -> dict[str, bytes]:
         if any(info.file_size > MAX_PART for info in infos) or sum(info.file_size for info in infos) > 16 * MAX_PART:
             raise CryptoError("JSON_PROFILE", "larger than any package of an opening")
         return {info.filename: archive.read(info) for info in infos}
+
+
+def _officers_of(value: dict[str, Any], trust: Trust, named: Trust, known: Known) -> dict[str, list[bytes]]:
+    """Officer → keys proved in the log, oldest first. A package of another shape has none: its own check refuses it."""
+    brought = value.get("enrolments")
+    try:
+        keys = files.EnrolledKeys(brought if isinstance(brought, list) else [], trust, str(value.get("platform")))
+    except CryptoError as error:
+        raise (known.vouching(named) if trust is known.trust else None) or error from error
+    return keys.chains("officer")
 
 
 def _bidder_part(

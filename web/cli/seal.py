@@ -44,6 +44,7 @@ from web.cli.common import (
     stop,
     writing,
 )
+from web.cli.known import known_of, known_option
 from web.cli.offline import (
     Counted,
     Progress,
@@ -87,6 +88,7 @@ OPEN_AT_ONCE = 200
     help="Also write the keeper file: it alone opens this bid, for a rescue. Keep it to yourself.",
 )
 @trust_option
+@known_option
 @passphrase_option
 @force_option
 @json_option
@@ -101,6 +103,7 @@ def seal(
     replaces: str | None,
     keeper: str | None,
     trust_file: str | None,
+    known_file: str | None,
     passphrase_file: str | None,
     force: bool,
     as_json: bool,
@@ -109,7 +112,8 @@ def seal(
     """Seal a bid on this machine: writes BID and its signed BID.submission.json, both to be handed in on the lot's page."""
     if out == "-" or keeper == "-":
         stop("a sealed bid is read again after it is written: name a file, not -", BAD_INPUT)
-    ticket, policy = sealing_ticket(ticket_file, trust_file)
+    checked = sealing_ticket(ticket_file, trust_file, known_of(key_file, known_file), lang)
+    ticket, policy = checked.ticket, checked.policy
     moment = now()
     deadline = parse_time(policy["deadline"])
     if moment >= deadline:
@@ -173,8 +177,10 @@ def seal(
         "policy": statement["policy"],
         "replaces": superseded,
         "deadline": policy["deadline"],
-        "trust": "given" if trust_file else "enclosed",
+        "trust": checked.whose,
+        "not_checked": checked.unchecked,
     }
+    checked.keep()
     if as_json:
         answer(document)
         return

@@ -2,12 +2,17 @@
 
 The platform's signature alone proves nothing about them: with its key somebody could write a policy that names the officers and seals to
 keys of its own. So each officer's signature over the policy is checked, against a key whose enrolment stands in the proved log, or against
-keys the bidder keeps from an earlier day.
+keys the bidder keeps from an earlier day. A ticket also names the log it is proved in, so who has the platform's key can bring a log of its
+own: what the bidder's folder remembers (known.py) stops that, and at the first use the bidder is told what nobody has checked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from crypto.documents import check_document, open_policy
@@ -18,17 +23,34 @@ from crypto.signatures import from_text, signers
 from crypto.trust import Trust, trust_of
 from trading.opening.files import EnrolledKeys
 from web.cli.common import read_json, say
+from web.cli.known import Known
 from web.cli.offline import open_ticket, read_payload, read_trust
 
 
-def sealing_ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(ticket, policy) of one lot and envelope, signed by the platform, the policy by every officer with an enrolled key.
+@dataclass(frozen=True)
+class Ticket:
+    """A checked ticket. ``whose``: the trusted keys were ``given``, ``known`` here or ``enclosed``.
 
-    Refuses: SIG, SIG_TYPE, CONTEXT_MISMATCH, JSON_PROFILE, TICK_PROOF.
+    ``unchecked``: ``{who, words}`` of keys that nothing older than the ticket speaks for; ``keep`` remembers all of them for the next use.
     """
-    trust = read_trust(trust_file) if trust_file else None
-    ticket = open_ticket(read_json(path), trust)
-    trust = trust or trust_of(ticket["trust"])
+
+    ticket: dict[str, Any]
+    policy: dict[str, Any]
+    whose: str
+    unchecked: list[dict[str, str]]
+    keep: Callable[[], None]
+
+
+def sealing_ticket(path: str, trust_file: str | None, known_file: Path, lang: str | None = None) -> Ticket:
+    """The ticket of one lot and envelope, signed by the platform, the policy by every officer with an enrolled key.
+
+    Refuses: SIG, SIG_TYPE, CONTEXT_MISMATCH, JSON_PROFILE, TICK_PROOF; Conflict ``known.changed``.
+    """
+    given = read_trust(trust_file) if trust_file else None
+    ticket = open_ticket(read_json(path), given)
+    named = trust_of(ticket["trust"])
+    known = Known(known_file, ticket["platform"], lang)
+    trust = given or known.hold(named)
     envelope = from_text(ticket["policy"])
     policy = read_payload(envelope, "policy")
     platform = next((key for key in trust.platform_keys if signers(envelope, [key])), None)
@@ -37,7 +59,11 @@ def sealing_ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], d
     if any(ticket[name] != policy[name] for name in ("platform", "tender", "lot", "envelope")):
         raise CryptoError("CONTEXT_MISMATCH", "the policy in the ticket is of another lot")
     check_document("policy", policy)
-    keys = _officer_keys(ticket, policy, trust, _kept(trust_file))
+    if trust.officer_keys:
+        chains, new = _given_keys(policy, trust), []
+    else:
+        chains, new = _proved_keys(ticket, trust, named, known, _kept(trust_file))
+    keys = _keys_of(policy, chains, bool(trust.officer_keys))
     try:
         open_policy(envelope, platform, keys)
     except CryptoError as error:
@@ -47,31 +73,52 @@ def sealing_ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], d
     )
     for officer in policy["officers"]:
         say(f"  {officer['name']} ({officer['side']}) {fingerprint('ed25519', keys[officer['sign_kid']])}")
-    return ticket, policy
+    unproved = {one["name"]: keys[one["sign_kid"]] for one in policy["officers"] if one["name"] in new}
+    first = given is None and known.trust is None
+    return Ticket(
+        ticket,
+        policy,
+        "given" if given else "enclosed" if first else "known",
+        known.first_use(trust if first else None, unproved),
+        partial(known.keep, replace(trust, officer_keys=()), chains),
+    )
 
 
-def _officer_keys(
-    ticket: dict[str, Any], policy: dict[str, Any], trust: Trust, kept: dict[str, list[bytes]]
-) -> dict[str, bytes]:
-    """kid → key of every officer of the policy. ``kept``: holder → chain of keys in a ticket of an earlier day.
+def _given_keys(policy: dict[str, Any], trust: Trust) -> dict[str, list[bytes]]:
+    """Holder → key, of the officers whose keys are named outright: somebody has compared them."""
+    named = {kid("ed25519", key): key for key in trust.officer_keys}
+    return {one["name"]: [named[one["sign_kid"]]] for one in policy["officers"] if one["sign_kid"] in named}
 
-    Refuses: SIG for an officer without a proved or trusted key, or with another than the one kept.
+
+def _proved_keys(
+    ticket: dict[str, Any], trust: Trust, named: Trust, known: Known, kept: dict[str, list[bytes]]
+) -> tuple[dict[str, list[bytes]], list[str]]:
+    """(holder → chain of keys proved in the log, holders nothing older speaks for). ``kept``: chains in a ticket of an earlier day.
+
+    Refuses: SIG, JSON_PROFILE, TICK_PROOF; Conflict ``known.changed`` for another key than the one kept or remembered.
     """
-    if trust.officer_keys:
-        known = {
-            (officer["name"], kid("ed25519", key)): key for key in trust.officer_keys for officer in policy["officers"]
-        }
-        where = "is none of the officers' keys you trust"
-    else:
+    try:
         chains = enrolled_keys(ticket, trust).chains("officer")
-        for holder, chain in chains.items():
-            before = kept.get(holder, [])
-            if chain[: len(before)] != before:
-                raise CryptoError(
-                    "SIG", f"{holder} has another key than in the ticket you kept, and none that follows from it"
-                )
-        known = {(holder, kid("ed25519", key)): key for holder, chain in chains.items() for key in chain}
-        where = "is not shown to be enrolled in the log: fetch the ticket anew, or name the officers' keys with --trust"
+    except CryptoError as error:
+        unknown = known.vouching(named) if trust is known.trust else None
+        raise (unknown or error) from error
+    for holder, chain in chains.items():
+        before = kept.get(holder, [])
+        if chain[: len(before)] != before:
+            raise CryptoError(
+                "SIG", f"{holder} has another key than in the ticket you kept, and none that follows from it"
+            )
+    return chains, [holder for holder in known.follow(chains) if holder not in kept]
+
+
+def _keys_of(policy: dict[str, Any], chains: dict[str, list[bytes]], given: bool) -> dict[str, bytes]:
+    """kid → key of every officer of the policy. Refuses: SIG for an officer without a proved or trusted key."""
+    where = (
+        "is none of the officers' keys you trust"
+        if given
+        else "is not shown to be enrolled in the log: fetch the ticket anew, or name the officers' keys with --trust"
+    )
+    known = {(holder, kid("ed25519", key)): key for holder, chain in chains.items() for key in chain}
     found = {}
     for officer in policy["officers"]:
         key = known.get((officer["name"], officer["sign_kid"]))

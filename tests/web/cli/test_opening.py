@@ -163,6 +163,7 @@ def test_a_folder_and_a_zip_serve_as_well(desk: Desk, world: World, hall: str) -
         path = desk.folder / "backup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    share(desk, world, "officer1")  # the first use, which says more
     plain = share(desk, world, "officer1").json
     assert share(desk, world, "officer1", "opening.zip").json == plain
     assert share(desk, world, "officer1", "backup").json == plain
@@ -228,6 +229,13 @@ def test_a_hall_that_hides_a_bid_or_speaks_with_another_key_gets_nothing(desk: D
     ran = share(desk, world, "officer1", "opening.json", "--trust", other)
     assert ran.code == 1 and "[SIG]" in ran.err
     assert share(desk, world, "officer1", "opening.json", "--trust", desk.path("ticket.json")).json["trust"] == "given"
+    again = share(desk, world, "officer1").json
+    assert (again["trust"], again["not_checked"]) == ("known", [])
+    desk.write("forged.json", {**package, "trust": commands.other_trust(package["trust"])})
+    ran = share(desk, world, "officer1", "forged.json")
+    assert ran.code == 1 and "[known.changed]" in ran.err
+    desk.write("opening.json", {**package, "enrolments": 5})
+    assert "[JSON_PROFILE]" in share(desk, world, "officer1").err
 
 
 def test_sharing_and_opening_need_no_server(desk: Desk, world: World, hall: str) -> None:
