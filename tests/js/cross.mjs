@@ -4,6 +4,7 @@ import { open as openFile } from "node:fs/promises";
 import { b64u, unb64u, utf8 } from "../../web/static/js/sb/bytes.js";
 import { canonical } from "../../web/static/js/sb/canonical.js";
 import { qrModules } from "../../web/static/js/keys_qr.js";
+import { checkSealingKeys } from "../../web/static/js/known_keys.js";
 import { keyWords, restoreRing, sheetOf } from "../../web/static/js/keys_recovery.js";
 import { makeSubmission } from "../../web/static/js/sb/documents.js";
 import { openBox } from "../../web/static/js/sb/header.js";
@@ -56,6 +57,18 @@ const commands = {
       modules: (qr ?? []).map(([code, mask]) => qrModules(code, mask)),
       words: words && await keyWords("ed25519", unb64u(words, 32)),
     };
+  },
+  async sealing_keys({ tries }) {
+    const answer = [];
+    for (const { held, known } of tries) {
+      try {
+        const { id, fresh, known: next } = await checkSealingKeys(held, known);
+        answer.push({ id, fresh, known: next });
+      } catch (fault) {
+        answer.push({ code: fault.code ?? String(fault), changed: fault.changed ?? null });
+      }
+    }
+    return answer;
   },
   async ring({ ring, passphrase, party, role, secrets }) {
     const opened = await openKeyring(canonical(ring), passphrase);

@@ -13,6 +13,7 @@ from deposits.views.own_lots import OwnLot, own_lot_card, own_lots
 from trading.availability import deadline_faults
 from trading.bidding import bids, officer_news, participants, tickets
 from trading.custody import officers
+from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.work import UnitOfWork, View
@@ -276,7 +277,7 @@ def ticket(ref: str) -> Response:
 
 @bidder.page("/lots/<ref>/data", needs=SEE)
 def data(ref: str) -> Response:
-    """All that the page of sealing needs: policy, officers' keys, form, the notice's policy id, our name, key, standing bid, uploads."""
+    """All that the page of sealing needs: policy, enrolments, form, the notice's policy id, our name, key, standing bid, uploads."""
     with reading() as view:
         row, taking = own_lot(view, ref)
         found = seal_data(view, row, own_lot_card(view, taking, part_asked(row)))
@@ -292,10 +293,10 @@ def part_asked(row: Lot) -> str:
 def seal_data(view: View, row: Lot, mine: OwnLot) -> dict[str, Any]:
     """What the page of sealing works with, for the envelope of ``mine``."""
     policy = officers.current_policy(view.session, row, mine.part)
-    seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(view.session, row)}
     party = parties.own_party(view)
     key = enrolments.find_key(view.session, party.code, "bidder")
     document = officers.policy_document(policy)
+    named = {one["sign_kid"] for one in document["officers"]}
     return {
         "ref": row.ref,
         "platform": view.office.platform,
@@ -305,7 +306,7 @@ def seal_data(view: View, row: Lot, mine: OwnLot) -> dict[str, Any]:
         "policy": json.loads(policy.dsse or "null"),
         "policy_id": policy.policy_id,
         "published_policy_id": _published(view, row, mine.part),
-        "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]],
+        "enrolments": tickets.enrolments_of(view.session, named, set(), log.size(view)),
         "trust": tickets.trust(view),
         "form": officers.form_of(row, mine.part),
         "ceiling": row.ceiling.text() if row.ceiling.minor else "",

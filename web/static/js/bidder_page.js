@@ -12,10 +12,10 @@ export const groups = (text) => text.replace(/.{4}(?=.)/g, "$& ");
 export const say = (text) => { at("seal-say").textContent = text; };
 
 /**
- * This visit: `policy` once proved; `files` chosen; `ring` the opened keys; `sealing`, `sending` what runs; `record` of the sealed file;
+ * This visit: `policy` once proved, `known` the keys it was proved with; `files` chosen; `ring` the opened keys; `sealing`, `sending` what runs; `record` of the sealed file;
  * `token` of the whole upload; `envelope` the signed submission; `busy`, `paused`.
  */
-export const state = { policy: null, files: [], ring: null, sealing: null, sending: null, record: null, token: "", envelope: null, busy: false, paused: false };
+export const state = { policy: null, known: null, files: [], ring: null, sealing: null, sending: null, record: null, token: "", envelope: null, busy: false, paused: false };
 
 /** Show which of the five steps this is: 0 check … 4 receipt. */
 export function step(here) {

@@ -1,6 +1,6 @@
 // Co-opening: the bidder opens box 0 of its own bid and signs its part, all in the page (the protocol §5 step 3).
 import { keywork, say, serverSeconds } from "./officer_parts.js";
-import { packageTrust } from "./officer_package.js";
+import { packageTrust } from "./enrolled_keys.js";
 import { unb64u, b64u } from "./sb/bytes.js";
 import { checkDocument, makeBidderPart, setName } from "./sb/documents.js";
 import { verifyAny } from "./sb/dsse.js";

@@ -1,30 +1,46 @@
 // The page of sealing (desks §9.1): check → choose → seal and upload → submit → receipt. The receipt counts, nothing before it.
-import { unb64u } from "./sb/bytes.js";
-import { verifyPolicy } from "./sb/policy.js";
 import { beginChoosing, openKey, selfCheck } from "./bidder_choose.js";
 import { offerKept } from "./bidder_kept.js";
-import { at, fill, groups, held, state, step, words } from "./bidder_page.js";
+import { at, element, english, fill, groups, held, state, step, words } from "./bidder_page.js";
 import { drawLines, sameKeyAsBefore } from "./bidder_receipt.js";
 import { goOn, sealAndUpload, stopped, takeAlong } from "./bidder_run.js";
+import { checkSealingKeys, keepKnown, readKnown, wordsOf } from "./known_keys.js";
 
-// Step 1: the keys against the notice, before the first byte.
+const nameOf = (who) => words[`who_${who}`] ?? who;
+
+// Keys that nothing older speaks for: their twelve words, to be compared before sealing; remembered once something is sealed under them.
+async function showFresh(fresh) {
+  const rows = await Promise.all(fresh.map(async ({ who, key }) => [element("dt", { text: nameOf(who) }), element("dd", { kind: "words", text: await wordsOf(key, english) })]));
+  at("fresh-keys").replaceChildren(...rows.flat());
+  at("fresh").hidden = fresh.length === 0;
+}
+
+async function whyStopped(fault) {
+  if (!fault.changed) return fill(words.stop, fault.code ?? String(fault));
+  const { who, before, now } = fault.changed;
+  return fill(words.known_changed, nameOf(who), await wordsOf(before, english), await wordsOf(now, english));
+}
+
+// Step 1: the keys against the log, this browser's memory and the notice, before the first byte.
 async function checkKeys() {
   const lines = [];
   const bad = (text) => lines.push(["bad", text]);
   if (!globalThis.isSecureContext) bad(words.insecure);
   else {
     try {
-      const keys = { platformKey: unb64u(held.trust.platform_keys[0], 32), officerKeys: held.officer_keys.map((key) => unb64u(key, 32)) };
-      const { policy, id } = await verifyPolicy(held.policy, keys);
+      const { policy, id, fresh, known } = await checkSealingKeys(held, readKnown(held.platform));
       at("policy-mine").textContent = groups(id);
-      lines.push(["ok", words.policy_ok]);
+      lines.push(["ok", words.policy_ok], ["ok", words.proved_ok]);
+      if (fresh.length === 0) lines.push(["ok", words.known_ok]);
+      await showFresh(fresh);
       const ours = ["platform", "tender", "lot", "envelope"].every((name) => policy[name] === held[name]);
       if (id === held.published_policy_id && id === held.policy_id && ours) {
         lines.push(["ok", words.notice_ok]);
         state.policy = policy;
+        state.known = known;
       } else bad(fill(words.stop, "CONTEXT_MISMATCH"));
     } catch (fault) {
-      bad(fill(words.stop, fault.code ?? String(fault)));
+      bad(await whyStopped(fault));
     }
     if (sameKeyAsBefore(held.trust)) lines.push(["ok", words.platform_ok]);
     else { bad(words.platform_no); state.policy = null; }
@@ -47,6 +63,7 @@ at("bid-form").addEventListener("submit", async (event) => {
   try {
     state.ring = await openKey();
     at("seal-why").textContent = "";
+    keepKnown(held.platform, state.known);
     await sealAndUpload(announce);
   } catch (fault) {
     stopped(fault);

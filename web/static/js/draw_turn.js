@@ -1,5 +1,6 @@
 // The tenderee's part of a draw: bytes made here, kept encrypted under a key only its key file yields, revealed when the list is signed.
-import { drawNotice, packageTrust } from "./officer_package.js";
+import { packageTrust } from "./enrolled_keys.js";
+import { drawNotice } from "./officer_package.js";
 import { keywork, say, serverSeconds } from "./officer_parts.js";
 import { b64u, concat, unb64u, utf8 } from "./sb/bytes.js";
 import { canonical } from "./sb/canonical.js";

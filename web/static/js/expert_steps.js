@@ -2,7 +2,8 @@
 import { keyAct } from "./expert_key.js";
 import { offerSheet, sheetOf } from "./expert_vault.js";
 import { fetchJson, say, serverSeconds } from "./officer_parts.js";
-import { packageTrust, rememberTrust } from "./officer_package.js";
+import { packageTrust } from "./enrolled_keys.js";
+import { rememberTrust } from "./officer_package.js";
 import { b64u, unb64u } from "./sb/bytes.js";
 import { parseCanonical } from "./sb/canonical.js";
 import { checkDocument, documentHash } from "./sb/documents.js";

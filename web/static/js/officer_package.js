@@ -2,26 +2,19 @@
  * The package of an opening or of a draw's escrow as the hall hands it out, checked whole: enrolments proved from the log first, for the
  * keys of officers and bidders come from them and from nothing else; then sb/opening.js replays the log to the set.
  */
-import { trustOf } from "./public_trust.js";
-import { b64u, equal, unb64u } from "./sb/bytes.js";
-
+import { enrolledKeys, packageTrust, receiptOf } from "./enrolled_keys.js";
+import { b64u, unb64u } from "./sb/bytes.js";
 import { checkDocument, documentHash, hashOf, setName } from "./sb/documents.js";
 import { readEnvelope, verifyAny, verifyEnvelope } from "./sb/dsse.js";
 import { checkEscrow } from "./sb/draws.js";
 import { verifyEntry } from "./sb/entries.js";
 import { need, SealedBidError } from "./sb/errors.js";
 import { openBox } from "./sb/header.js";
-import { kid, verifyEnrolment } from "./sb/keys.js";
 import { verifyConsistency } from "./sb/merkle.js";
 import { checkOpening, takeHeaders } from "./sb/opening.js";
 import { peekPolicy, policyId, verifyPolicy } from "./sb/policy.js";
 import { verifyTickProof } from "./sb/ticks.js";
 import { formatTime, seconds } from "./sb/times.js";
-
-/** Whom to trust, as the package says it: sb's trust with the supervisors' keys. */
-export async function packageTrust(told) {
-  return { ...(await trustOf(JSON.stringify(told))), supervisorKey: told.supervisor_keys.map((key) => unb64u(key, 32)) };
-}
 
 /**
  * Hold platform and log keys against those this browser saw before; remembers them the first time.
@@ -37,51 +30,6 @@ export function rememberTrust(told, now) {
   } catch { /* storage is off: nothing to compare with */ }
   if (!kept) return { state: "new", since: "" };
   return { state: kept.keys === mine ? "same" : "other", since: kept.since };
-}
-
-async function receiptOf(receipt, event, statement, trust, seen) {
-  need(receipt?.entry && receipt.proof && !("list" in receipt), "TICK_PROOF", `the ${event} is not shown to be in the log`);
-  const { entry, c } = await verifyEntry(receipt.entry, trust.platformKey);
-  need(entry.event === event && entry.statement === statement, "CONTEXT_MISMATCH", `an entry that does not speak of this ${event}`);
-  const proof = await verifyTickProof(c, receipt.proof, trust);
-  seen.push(proof.checkpoint);
-  return { c, ...proof };
-}
-
-/** The enrolments of a package, oldest first: `{officerKeys: {kid: bytes}, keysOf(party, role), tickOf(key), count, seen}`. */
-async function enrolledKeys(rows, trust, platform) {
-  const held = new Map();
-  const officerKeys = {};
-  const seen = [];
-  const ticks = [];
-  for (const { document, receipt } of rows) {
-    const { payload, peek } = readEnvelope(document, "enrolment");
-    const claimed = peek();
-    const place = `${claimed.role}/${claimed.party}`;
-    const before = held.get(place) ?? [];
-    let value, fault;
-    for (const supervisor of trust.supervisorKey.length ? trust.supervisorKey : [undefined]) {
-      try {
-        ({ value } = await verifyEnrolment(document, { current: before.at(-1) ?? null, supervisor }));
-        break;
-      } catch (found) {
-        fault = found;
-      }
-    }
-    if (!value) throw fault;
-    need(value.platform === platform, "CONTEXT_MISMATCH", "an enrolment at another platform");
-    const { leaf } = await receiptOf(receipt, "key-enrolled", await documentHash(payload), trust, seen);
-    const key = unb64u(value.sign_pk, 32);
-    held.set(place, [...before, key]);
-    ticks.push({ key, tick: leaf.tick });
-    if (value.role === "officer") officerKeys[await kid("ed25519", key)] = key;
-  }
-  return {
-    officerKeys, seen, count: rows.length,
-    keysOf: (party, role) => [...(held.get(`${role}/${party}`) ?? [])].reverse(),
-    ofRole: (role) => [...held].filter(([place]) => place.startsWith(`${role}/`)).flatMap(([, keys]) => [...keys].reverse()),
-    tickOf: (key) => Math.min(...ticks.filter((one) => equal(one.key, key)).map((one) => one.tick)),
-  };
 }
 
 // Each key was in the log no later than what it signed (the protocol §2).
