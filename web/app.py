@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, gettext
 from flask_wtf.csrf import CSRFProtect
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from evaluation.scoring import schemes
@@ -21,7 +24,7 @@ from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from trading.procedures import procedure_of
-from web import catalogues, words
+from web import catalogues, release, words
 from web.http import gate, login, refusals
 from web.http.addresses import AddressedApp, refuse_odd_arguments
 from web.http.files_host import FilesHost
@@ -39,12 +42,8 @@ YEAR = 365 * 24 * 3600
 MAX_FORM_BYTES = 2_000_000  # forms; uploads of sealed bids have a door of their own
 STATIC = Path(__file__).parent / "static"
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": release.POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -117,13 +116,17 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     app.jinja_env.globals.update(
         drop_url=settings.drop_url,
         asset=_asset,
+        module=_module,
+        script=_script,
+        sheet=_sheet,
+        sealing_workers=_sealing_workers,
         fault_words=_fault_words,
         help_href=_help_href,
         in_help=lambda text: helping.marked(text, _language()),
         sign_in_mark=login.mark,
         role_words=lambda role: words.state("role", str(role), _language()).text,
     )
-    app.context_processor(lambda: {"frame": _frame(house)})
+    app.context_processor(lambda: {"frame": _frame(house), "preloaded": set()})
     for found in find_desks():
         house.desks[found.name] = found
         app.register_blueprint(found.blueprint)
@@ -216,6 +219,38 @@ def _digest(name: str, changed: int) -> str:
     if (name, changed) not in _digests:
         _digests[name, changed] = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return _digests[name, changed]
+
+
+@pass_context
+def _module(context: Context, name: str) -> Markup:
+    """A module and all it imports, each with its integrity: a browser holds what it imports later to the preload of the same address, so
+    each stands before what imports it, once a page (docs/decisions/0020)."""
+    seen: set[str] = context["preloaded"]
+    before = [one for one in release.preloads(name) if one not in seen]
+    seen.update(before)
+    links = Markup("\n").join(
+        Markup('<link rel="modulepreload" href="{}" integrity="{}">').format(
+            url_for("static", filename=one), release.integrity(one)
+        )
+        for one in before
+    )
+    return links + Markup('<script type="module" src="{}" integrity="{}"></script>').format(
+        _asset(name), release.integrity(name)
+    )
+
+
+def _sealing_workers() -> dict[str, str]:
+    """Address → integrity of the workers that seal and all they import: no attribute holds a worker, so the page asks for each itself."""
+    names = dict.fromkeys(one for worker in release.WORKERS for one in (worker, *release.preloads(worker)))
+    return {url_for("static", filename=name): release.integrity(name) for name in names}
+
+
+def _script(name: str) -> Markup:
+    return Markup('<script defer src="{}" integrity="{}"></script>').format(_asset(name), release.integrity(name))
+
+
+def _sheet(name: str) -> Markup:
+    return Markup('<link rel="stylesheet" href="{}" integrity="{}">').format(_asset(name), release.integrity(name))
 
 
 def _fault_words(fault: Fault) -> str:

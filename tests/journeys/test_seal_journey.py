@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from crypto import keyfiles
 from crypto.sealed_bid import inspect
+from tests.kit import sealing
 from tests.kit.server import PASSWORD, LiveServer
 from tests.kit.world import SETUP, credit_code
 from tests.trading.files.test_bid_files import CASES, ends
@@ -171,6 +173,56 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     with world.view(newcomer) as view:
         assert not bids.standing_bids(view.session, world.lot_in(view, ref))
     assert complaints == []
+
+
+@pytest.mark.promise("S3")
+def test_a_script_that_is_not_the_named_one_runs_in_no_page_and_seals_nothing(
+    live_server: LiveServer, page: Any, tmp_path: Path
+) -> None:
+    """A byte changed on the way, or on the disk under a running server: in a module deep below the page, and in a worker."""
+    world = live_server.world
+    ref = world.lot("BIDDING")
+    world.take_part(ref, "bidder1")
+    sealing.open_for_bids(world, ref)
+    held = world.keys["bidder1"]
+    key = tmp_path / "key.json"
+    secrets = {"ed25519": held.sign, "x25519": held.seal}
+    key.write_text(json.dumps(keyfiles.make_keyring(sealing.code_of(world, "bidder1"), "bidder", secrets, PASSPHRASE)))
+    live_server.sign_in(page, "bidder1", role="bidder-signer")
+
+    def change(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.body() + b"\n")
+
+    page.route("**/static/js/sb/policy.js", change)
+    with page.expect_console_message(lambda one: "integrity" in one.text and "policy.js" in one.text):
+        page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
+    page.wait_for_function("() => document.readyState === 'complete'")
+    assert page.inner_text("#policy-mine") == "–" and page.is_visible("#checks.proofbox--open")
+    page.unroute("**/static/js/sb/policy.js")
+
+    page.route("**/static/js/seal_worker.js", change)
+    page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
+    file = tmp_path / "技术文件.zip"
+    file.write_bytes(b"PK\x03\x04" + random.Random(3).randbytes(30_000) + b"PK\x05\x06" + bytes(18))
+    fill_bid(page, [file], key, price="2800000")
+    assert page.locator("#fresh dd").count() >= 7 and "officer1" in page.text_content("#fresh-keys")
+    page.click("#seal-go")
+    page.locator("#seal-say", has_text="与本页所列的不符").wait_for(timeout=60_000)
+    assert page.is_disabled("#submit-go")
+    page.unroute("**/static/js/seal_worker.js")
+
+    page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
+    fill_bid(page, [file], key, price="2800000")
+    seal_and_submit(page)
+    page.evaluate(
+        """() => { const place = Object.keys(localStorage).find((one) => one.startsWith("bidhall-known:"));
+      const known = JSON.parse(localStorage.getItem(place)); known.officers.officer2 = known.officers.officer1;
+      localStorage.setItem(place, JSON.stringify(known)); }"""
+    )
+    page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
+    page.wait_for_selector("#checks.proofbox--bad")
+    assert "known.changed" in page.inner_text("#checks") and page.is_disabled("#seal-go")
 
 
 def test_a_reload_in_the_middle_loses_nothing(

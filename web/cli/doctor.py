@@ -45,7 +45,7 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
 
 def examine(lot_ref: str | None = None) -> list[Found]:
     """All findings, in the order in which one would mend them. Changes nothing."""
-    found = [_versions(), *_names()]
+    found = [_versions(), *_names(), *_files()]
     try:
         settings = read_settings()
     except NotReady as refusal:
@@ -158,6 +158,22 @@ def _names() -> list[Found]:
                 )
             )
     return found or [Found("names", "ok", ", ".join(OURS) + " are ours alone")]
+
+
+def _files() -> list[Found]:
+    """What is installed, and so what browsers are handed, against the record that came in the wheel."""
+    from web import release
+
+    told = release.record()
+    if told is None:
+        what = "this runs from a checkout: no record says what its files should be, so none was checked"
+        return [Found("release_unknown", "warning", what, "install the wheel of a release")]
+    wrong = release.changed(told)
+    if not wrong:
+        return [Found("release", "ok", f"{len(told)} files, all those served among them, are what the wheel recorded")]
+    more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+    remedy = "find out who changed them; stop serving the sealing page, and install the release again"
+    return [Found("release_changed", "error", f"not as released: {', '.join(wrong[:10])}{more}", remedy)]
 
 
 def _settings(settings: Settings) -> list[Found]:

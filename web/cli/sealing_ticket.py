@@ -60,7 +60,7 @@ def sealing_ticket(path: str, trust_file: str | None, known_file: Path, lang: st
         raise CryptoError("CONTEXT_MISMATCH", "the policy in the ticket is of another lot")
     check_document("policy", policy)
     if trust.officer_keys:
-        chains, new = _given_keys(policy, trust), []
+        chains, new = _given_keys(policy, trust), list[str]()
     else:
         chains, new = _proved_keys(ticket, trust, named, known, _kept(trust_file))
     keys = _keys_of(policy, chains, bool(trust.officer_keys))

@@ -9,6 +9,7 @@ import click
 from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
 from web.cli.offline import read_trust, trust_option
 from web.cli.savings import language
+from web.cli.verify_page import page
 
 NAMES = {
     "manifest": ("清单与签名", "manifest and signatures"),
@@ -48,14 +49,31 @@ ENCLOSED = (
 MOST = 1 << 20
 
 
-@click.command("verify", epilog="Example: bidhall verify KP-2026-7F3A2C-1.public.zip --trust ticket.json")
+class _Verify(click.Group):
+    """`bidhall verify BUNDLE` is `bidhall verify bundle BUNDLE`: what else is verified is named first."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = ["bundle", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("verify", cls=_Verify, epilog="Example: bidhall verify KP-2026-7F3A2C-1.public.zip --trust ticket.json")
+def verify() -> None:
+    """Re-prove a finished tender from its bundle (`verify BUNDLE`), or compare a served sealing page with a release (`verify page`)."""
+
+
+verify.add_command(page)
+
+
+@verify.command("bundle", epilog="Example: bidhall verify bundle KP-2026-7F3A2C-1.public.zip --trust ticket.json")
 @click.argument("bundle")
 @trust_option
 @click.option("--known-checkpoint", "known", metavar="FILE", help="A checkpoint of this log kept from an earlier day.")
 @json_option
 @lang_option
 @guarded
-def verify(bundle: str, trust_file: str | None, known: str | None, as_json: bool, lang: str | None) -> None:
+def verify_bundle_file(bundle: str, trust_file: str | None, known: str | None, as_json: bool, lang: str | None) -> None:
     """Re-prove a finished tender from its bundle alone, claim by claim."""
     from web.verifier import NotABundle, verify_bundle
 

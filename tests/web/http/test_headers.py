@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import NOON, House
+from web import release
 from web.app import STATIC
 
 PAGES = ("/", "/status", "/help", "/help/verify", "/account/sign-in", "/time", "/nowhere", "/static/css/base.css")
@@ -34,6 +35,29 @@ def test_no_page_has_an_inline_script_or_style(client: FlaskClient, path: str) -
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", page)
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert address.startswith(("/", "#")) and not address.startswith("//"), address
+
+
+@pytest.mark.parametrize("path", ["/", "/check", "/account/sign-in", "/nowhere"])
+def test_every_script_and_style_carries_its_integrity_imports_before_importers(client: FlaskClient, path: str) -> None:
+    page, seen, asked = client.get(path).text, list[str](), list[str]()
+    for tag in re.findall(r'<(?:script|link rel="(?:stylesheet|modulepreload)")[^>]*>', page):
+        address, integrity = (re.search(rf'{name}="([^"]+)"', tag) for name in ("(?:src|href)", "integrity"))
+        assert address and integrity, tag
+        assert integrity[1] == release.sri(client.get(address[1]).data), tag
+        name = address[1].partition("?")[0].removeprefix("/static/")
+        assert set(release.preloads(name)) <= set(seen), name
+        seen.append(name)
+        asked.append(address[1])
+    assert "js/theme.js" in seen and len(asked) == len(set(asked))
+
+
+def test_templates_load_nothing_without_integrity() -> None:
+    for path in (STATIC.parent / "templates").rglob("*.html"):
+        if path.name not in (
+            "busy.html",
+            "waiting.html",
+        ):  # pages of a server that is not up: styles alone, by fixed addresses
+            assert not re.search(r"<script|<link rel=.stylesheet", path.read_text(encoding="utf-8")), path.name
 
 
 def test_templates_have_no_inline_script_or_style() -> None:

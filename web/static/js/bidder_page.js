@@ -5,6 +5,8 @@ const box = document.getElementById("sealing");
 /** What the server handed in: policy, form, names, our key, uploads (see desks/bidder/lots.py, seal_data). */
 export const held = JSON.parse(box.dataset.held);
 export const words = JSON.parse(box.dataset.words);
+/** Address → integrity of the scripts that seal in workers. */
+export const workers = JSON.parse(box.dataset.workers ?? "{}");
 export const english = document.documentElement.lang.startsWith("en");
 export const at = (id) => document.getElementById(id);
 export const fill = (text, ...values) => values.reduce((whole, value, i) => whole.replace(`{${i}}`, value), text);

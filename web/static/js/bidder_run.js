@@ -10,12 +10,21 @@ import { barsFor, barsForSealed, moveBars } from "./bidder_bars.js";
 import { tell } from "./bidder_choose.js";
 import { sizeWords } from "./bidder_form.js";
 import { dropDamaged, dropKept, keep, saveBoth, uploadOf } from "./bidder_kept.js";
-import { at, fill, held, say, state, step, words } from "./bidder_page.js";
+import { at, fill, held, say, state, step, words, workers } from "./bidder_page.js";
 import { readyToSubmit, signedSubmission } from "./bidder_submit.js";
 import { sendSealed } from "./bidder_upload.js";
 import { offer } from "./keys_ring.js";
 
 const show = (id, visible) => { at(id).hidden = !visible; };
+
+// Browsers hold no worker to an integrity: what they are about to load is asked for first, and a changed byte ends it here.
+async function workersUnchanged() {
+  try {
+    await Promise.all(Object.entries(workers).map(async ([address, integrity]) => (await fetch(address, { integrity })).arrayBuffer()));
+  } catch (fault) {
+    throw Object.assign(new Error(fault.message), { words: words.changed_file });
+  }
+}
 
 /** Seal the chosen files with what is announced, compare, upload. Throws AbortError when cancelled. */
 export async function sealAndUpload(announce) {
@@ -24,6 +33,7 @@ export async function sealAndUpload(announce) {
   for (const [id, visible] of [["progress", true], ["bid-form", false], ["offline", false], ["kept", false], ["cancel", true], ["pause", false], ["take", false]]) show(id, visible);
   step(2);
   say(words.sealing);
+  await workersUnchanged();
   const job = { policy: state.policy, bidder: held.bidder, announce, files };
   if (state.policy.co_opening) job.bidderKey = unb64u(held.key.seal_pk, 32);
   state.sealing = sealInWorker(job, {
