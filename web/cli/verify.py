@@ -52,9 +52,11 @@ MOST = 1 << 20
 class _Verify(click.Group):
     """`bidhall verify BUNDLE` is `bidhall verify bundle BUNDLE`: what else is verified is named first."""
 
+    meant = "bundle"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, "--help", "-h"):
-            args = ["bundle", *args]
+            args = [self.meant, *args]
         return super().parse_args(ctx, args)
 
 
