@@ -34,7 +34,7 @@ _IMPORT = re.compile(
     r"""\b(?:import|export)\b[^"';()]*?\bfrom\s*["'](\.[^"']+)["']|\bimport\s*\(?\s*["'](\.[^"']+)["']"""
 )
 _WORKER = re.compile(r"""new URL\(\s*["'](\.[^"']+)["']\s*,\s*import\.meta\.url\s*\)""")
-_NAMED = re.compile(r"""\b(?:module|script|sheet)\(["']([^"']+)["']\)""")
+_NAMED = re.compile(r"""\b(?:module|script|stylesheet)\(["']([^"']+)["']\)""")
 _LOOPED = re.compile(r"""for name in \(([^)]*)\) %\}\s*\{\{ module\('js/' ~ name""")
 
 

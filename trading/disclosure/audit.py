@@ -268,7 +268,8 @@ def stored_bytes(view: View, found: Audit) -> None:
     """Every stored bid read from its first byte to its last, against the root its bidder signed. As long as there are bytes."""
     erased = select(BidErasure.bid_id)
     for bid in view.session.scalars(select(SealedBid).where(SealedBid.id.not_in(erased)).order_by(SealedBid.id)):
-        if not stored.is_good(view.office, bid):
-            found.fault(
-                "BYTES_ALTERED", f"sealed_bid {bid.id}", "its stored bytes do not give the root that was signed"
-            )
+        where = f"sealed_bid {bid.id}"
+        if not view.office.blobs.has(bid.blob):
+            found.fault("BYTES_MISSING", where, "its stored bytes are not there")
+        elif not stored.is_good(view.office, bid):
+            found.fault("BYTES_ALTERED", where, "its stored bytes do not give the root that was signed")
