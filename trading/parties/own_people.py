@@ -17,7 +17,7 @@ from crypto import passwords
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import parties
+from trading.parties import new_passwords, parties
 from trading.parties.parties import Account, Login, RoleGrant
 
 ROLES = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
@@ -72,8 +72,7 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
         faults.add("username", "registration.username_bad")
     if not name.strip():
         faults.add("name", "form.required")
-    if len(password) < 10:
-        faults.add("password", "account.password_short", least=10)
+    new_passwords.note(faults, password, username, work.office.platform)
     if mail and not _MAIL.fullmatch(mail.strip()):
         faults.add("mail", "account.mail_bad")
     if not wanted:

@@ -23,6 +23,7 @@ from trading.kernel.access import OF_WEIGHT, Act, Actor, Role, clash, fitting
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
+from trading.parties import new_passwords
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -245,8 +246,7 @@ def invite(
         faults.add("username", "form.required")
     if not name.strip():
         faults.add("name", "form.required")
-    if len(password) < 10:
-        faults.add("password", "account.password_short", least=10)
+    new_passwords.note(faults, password, username, work.office.platform)
     pair = clash(frozenset(roles))
     if pair:
         faults.add("roles", "account.role_clash", roles=sorted(pair))
@@ -342,8 +342,7 @@ def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
 
     Refuses: NotAllowed (also ``account.reset_administrator``, ``account.two_needed``), Invalid."""
     work.require(Act.USER_ADMIN)
-    if len(password) < 10:
-        raise Invalid("account.password_short", least=10)
+    new_passwords.check(password, who.username, work.office.platform)
     if not _alone(work) and who.id != work.actor.account_id and Role.SECURITY_ADMIN in roles_of(work.session, who):
         raise NotAllowed("account.reset_administrator")
     if not _alone(work) and bears_weight(work.session, who):

@@ -19,7 +19,7 @@ from trading.kernel.access import OF_WEIGHT, Act, Role
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.parties import handover, parties, recovery_codes
+from trading.parties import handover, new_passwords, parties, recovery_codes
 from trading.parties.parties import Account
 
 STATES = ("open", "granted", "refused", "withdrawn")
@@ -101,9 +101,8 @@ def propose_deed(work: UnitOfWork, who: Account, deed: str, reason: str, *, hash
 
 
 def propose_password(work: UnitOfWork, who: Account, password: str, reason: str) -> RoleProposal:
-    """Propose a new password. Refuses: as ``propose_deed``, and Invalid ``account.password_short``."""
-    if len(password) < 10:
-        raise Invalid("account.password_short", least=10)
+    """Propose a new password. Refuses: as ``propose_deed``, and Invalid as ``new_passwords.check``."""
+    new_passwords.check(password, who.username, work.office.platform)
     return propose_deed(work, who, "password", reason, hashed=passwords.hash_password(password))
 
 

@@ -53,7 +53,7 @@ def do_send() -> Any:
     proof = form.file("proof", needed=False)
     if password:
         try:
-            login.check_strong(password, username, fields["person"], fields["name"])
+            login.check_strong(password, office().platform, username, fields["person"], fields["name"])
         except Invalid as refusal:
             form.faults.take("password", refusal)
     with reading() as view:  # every fault at once, before bytes are stored and a slow hash is made
@@ -61,7 +61,7 @@ def do_send() -> Any:
     form.refuse_if_any()
     current_app.extensions["bidhall"].rate_limits.hit(REGISTER_BY_ADDRESS, "register", request.remote_addr or "")
     assert proof is not None
-    stored, hashed = _store(proof), login.new_hash(password, username)
+    stored, hashed = _store(proof), login.new_hash(password, office().platform, username)
     with work() as unit:
         unit.once(form.form_id, STATE)
         row = registrations.send(unit, fields, username=username, password=hashed, proof=stored)

@@ -25,7 +25,7 @@ from crypto.errors import CryptoError
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office, UnitOfWork
-from trading.parties import failed_sign_ins, handover, parties, recovery_codes, registrations
+from trading.parties import failed_sign_ins, handover, new_passwords, parties, recovery_codes, registrations
 from web.http import known_devices
 from web.http.rate_limits import OF_ACCOUNT, OF_DEVICE, OF_NETWORK, OF_SIGN_IN, RateLimits
 
@@ -363,8 +363,8 @@ def enrol_code(office: Office, person: Person, secret: str, code: str) -> None:
 
 
 def change_password(office: Office, rate_limits: RateLimits, person: Person, *, old: str, new: str) -> None:
-    """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``, TooEarly ``signin.wait``."""
-    check_strong(new, person.username, person.actor.name)
+    """Refuses: Invalid ``account.password_old`` and as ``check_strong``, TooEarly ``signin.wait``."""
+    check_strong(new, office.platform, person.username, person.actor.name)
     rate_limits.try_once(OF_SIGN_IN, str(person.login_id))
     with office.view(person.actor) as view:
         who = parties.account(view.session, _account_id(person))
@@ -372,7 +372,7 @@ def change_password(office: Office, rate_limits: RateLimits, person: Person, *, 
         note_failed(office, _account_id(person), "password", "password")
         raise Invalid("account.password_old")
     rate_limits.was_right(OF_SIGN_IN, str(person.login_id))
-    hashed = new_hash(new, person.username, person.actor.name)
+    hashed = new_hash(new, office.platform, person.username, person.actor.name)
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         who.password = hashed
@@ -383,17 +383,19 @@ def change_password(office: Office, rate_limits: RateLimits, person: Person, *, 
     known_devices.remember(_account_id(person), hashed)
 
 
-def check_strong(new: str, *known: str) -> None:
-    """Refuses: Invalid ``account.password_short``, ``account.password_weak``."""
-    if len(new) < 10:
-        raise Invalid("account.password_short", least=10)
-    if not strong(new, *known):
+def check_strong(new: str, platform: str, username: str, *known: str) -> None:
+    """Refuses: Invalid ``account.password_weak``, and as ``new_passwords.check``."""
+    found = new_passwords.fault_of(new, username, platform)
+    if found is not None and found.code != "account.password_named":
+        raise Invalid(found.code, **found.facts)
+    if not strong(new, username, *known):
         raise Invalid("account.password_weak")
+    new_passwords.check(new, username, platform)
 
 
-def new_hash(new: str, *known: str) -> str:
+def new_hash(new: str, platform: str, username: str, *known: str) -> str:
     """The hash of a new password that is hard to guess. Refuses: as ``check_strong``."""
-    check_strong(new, *known)
+    check_strong(new, platform, username, *known)
     with _ARGON:
         return passwords.hash_password(new)
 

@@ -545,6 +545,8 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
         ("short", "account.password_short"),
         ("toubiao2026", "account.password_weak"),
         ("zhangsan1234", "account.password_weak"),
+        ("Password123", "account.password_common"),
+        ("seven herons cross zhangsan", "account.password_named"),
     ],
 )
 def test_weak_passwords_are_refused(house: House, new: str, code: str) -> None:

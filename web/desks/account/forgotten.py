@@ -93,7 +93,7 @@ def do_new_password(token: str) -> Any:
     try:
         with reading() as view:
             _, who = password_links.find(view.session, token, view.now)
-        hashed = login.new_hash(new, who.username, who.name)
+        hashed = login.new_hash(new, office().platform, who.username, who.name)
         rate_limits().try_once(OF_LINK, str(who.id))
         with work() as unit:
             unit.once(form.form_id, "/account/new-password-set")
