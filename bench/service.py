@@ -213,6 +213,7 @@ def _server(code: str, folder: Path, *words: object) -> Iterator[int]:
 
 def _keep_keys(world: World, folder: Path) -> None:
     """The platform's keys of this world as the files a service reads."""
+    from tests.kit import data_keys
     from web import wiring
 
     for name, secret in ((wiring.SIGNING_KEY, world.office.keys.signing), (wiring.LOG_KEY, world.office.keys.log)):
@@ -220,6 +221,7 @@ def _keep_keys(world: World, folder: Path) -> None:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secret.hex(), encoding="ascii")
+    data_keys.lay(folder)
 
 
 def settings_of(world: World, folder: Path) -> Settings:

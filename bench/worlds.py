@@ -90,6 +90,7 @@ def add_bidders(world: World, count: int) -> None:
 @contextmanager
 def reopened(world: World, source: Path, target: Path) -> Iterator[World]:
     """The same world on a copy of its folder, whose commits wait for the disk; the clock stands where it stood."""
+    from tests.kit import data_keys
     from tests.kit.world import World
 
     world.office.engine.dispose()  # so that the write-ahead log is folded into the file
@@ -97,6 +98,7 @@ def reopened(world: World, source: Path, target: Path) -> Iterator[World]:
     shutil.copytree(source / "blobs", target / "blobs", copy_function=_linked)
     shutil.copyfile(source / DATABASE, target / DATABASE)
     engine = open_engine(f"sqlite:///{target / DATABASE}")
+    data_keys.attach(engine)
     copy = object.__new__(World)
     copy.__dict__.update(world.__dict__)
     clock = type(world.clock)(world.now)

@@ -27,6 +27,7 @@ from deposits.ledger import accounts, postings
 from trading.bidding import participants
 from trading.kernel import audit, ids
 from trading.kernel.access import Act, Role
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.calendar import day_end
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
@@ -76,11 +77,14 @@ class BankLine(Base):
     at: Mapped[datetime] = mapped_column(Moment)
     day: Mapped[str] = mapped_column(String(10))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
-    payer_name: Mapped[str] = mapped_column(String(200))
-    payer_account: Mapped[str] = mapped_column(String(64))
-    text: Mapped[str] = mapped_column(Text)
+    payer_name: Mapped[str] = mapped_column(Sealed)
+    payer_account: Mapped[str] = mapped_column(Sealed)
+    text: Mapped[str] = mapped_column(Sealed)
     sub_account: Mapped[str] = mapped_column(String(64))
     balance_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+hold(BankLine, row="bank_id")
 
 
 class LineUse(Base):

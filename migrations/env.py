@@ -4,6 +4,7 @@ from typing import Literal
 
 from alembic import context
 
+from trading.kernel.at_rest import Sealed
 from trading.kernel.db import Json, Moment
 
 config = context.config
@@ -14,7 +15,7 @@ def _render(kind: str, item: object, autogen: object) -> str | Literal[False]:
     """Our column types are written as what they are in the database, so old revisions never import today's code."""
     if kind == "type" and isinstance(item, Moment):
         return "sa.DateTime()"
-    if kind == "type" and isinstance(item, Json):
+    if kind == "type" and isinstance(item, Json | Sealed):
         return "sa.Text()"
     return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from sqlalchemy import Connection, Engine
 
 import migrations
 from migrations.tables import METADATA
+from trading.kernel import at_rest
 
 
 def _config(connection: Connection | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, metadata=METADATA)
+    keys = partial(at_rest.ring_of, connection.engine) if connection is not None else None
+    config.attributes.update(connection=connection, metadata=METADATA, data_keys=keys)
     return config
 
 

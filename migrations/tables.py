@@ -33,6 +33,7 @@ import trading.opening.co_opening
 import trading.opening.findings
 import trading.opening.runs
 import trading.opening.technical
+import trading.parties.failed_sign_ins
 import trading.parties.inbox
 import trading.parties.password_links
 import trading.parties.registrations

@@ -92,6 +92,11 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
         "Files on other disks, `/mnt/a/bidhall.memory, /mnt/b/bidhall.memory`, that hold the log's last signed checkpoint, written "
         "after each tick ([what for](../operate/memory.md)). Empty: an old copy of the data is not noticed.",
     ),
+    (
+        "DATA_KEYS",
+        "`data.keys` in the data folder",
+        "The file of the keys that seal values in the database, by its whole path ([what for](../operate/data-keys.md)).",
+    ),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

@@ -13,6 +13,9 @@ from migrations import backup, runner
 from trading.kernel.errors import NotReady
 from trading.kernel.system_clock import SystemClock
 
+SEALED = "0028"
+"""The revision that seals values which stood in the open before."""
+
 
 @dataclass(frozen=True)
 class Upgrade:
@@ -46,6 +49,16 @@ def plan(engine: Engine) -> Upgrade:
     )
 
 
+def _forget_freed_pages(engine: Engine) -> None:
+    """What was overwritten stays in SQLite's file and log until they are written anew."""
+    line = engine.raw_connection()
+    try:
+        for words in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            line.cursor().execute(words).fetchall()
+    finally:
+        line.close()
+
+
 def migrate(engine: Engine) -> Upgrade:
     """Apply what is pending, an SQLite file copied beside itself first.
 
@@ -62,6 +75,8 @@ def migrate(engine: Engine) -> Upgrade:
         return todo
     try:
         done = runner.upgrade(engine)
+        if todo.applied < SEALED <= runner.head() and engine.dialect.name == "sqlite":
+            _forget_freed_pages(engine)
     except SQLAlchemyError as error:
         raise NotReady("database.unreachable", reason=type(error).__name__) from error
     return replace(todo, revisions=done, copy=copy)

@@ -45,6 +45,7 @@ NAMES = (
     "MIRROR_KEY",
     "MEMORY",
     "SECOND_FACTOR",
+    "DATA_KEYS",
 )
 SECOND_FACTOR = ("required", "optional")
 _OF_TESTS = tuple(
@@ -72,6 +73,7 @@ class Settings:
     ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop; ``mirror_url`` and ``mirror_key`` the
     supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too;
     ``memory`` the files on other disks that hold the log's last checkpoint;
+    ``data_keys`` the file of the keys that seal values in the database, "" for ``data.keys`` in the data folder;
     ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
     data: Path
@@ -100,6 +102,7 @@ class Settings:
     mirror_key: str = ""
     memory: tuple[str, ...] = ()
     second_factor: str = "optional"
+    data_keys: str = ""
 
     @property
     def second_factor_required(self) -> bool:
@@ -186,6 +189,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mirror_key=_mirror_key(values),
         memory=_memory(values.get("MEMORY", ""), data),
         second_factor=second,
+        data_keys=_key_file(values.get("DATA_KEYS", "").strip()),
     )
 
 
@@ -210,6 +214,14 @@ def _mirror_key(values: Mapping[str, str]) -> str:
         expected = "with BIDHALL_MIRROR_URL, and as bidhall mirror key says it"
         raise NotReady("settings.value", name=PREFIX + "MIRROR_KEY", value=key, expected=expected)
     return key
+
+
+def _key_file(path: str) -> str:
+    """Refuses: NotReady ``settings.value``."""
+    if path and (not os.path.isabs(path) or Path(path).is_dir()):
+        expected = "a file by its whole path: /mnt/other/bidhall.data.keys"
+        raise NotReady("settings.value", name=PREFIX + "DATA_KEYS", value=path, expected=expected)
+    return path
 
 
 def _memory(text: str, data: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import faults, lease, log, log_own, system_clock
+from trading.kernel import at_rest, faults, lease, log, log_own, system_clock
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
@@ -30,7 +31,7 @@ from web.workers.watch import beacon
 
 REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
-SIGNING_KEY, LOG_KEY = "platform.key", "log.key"
+SIGNING_KEY, LOG_KEY, DATA_KEYS = "platform.key", "log.key", "data.keys"
 BANK_FILE = "bank.db"
 
 
@@ -41,7 +42,7 @@ def open_office(settings: Settings) -> Office:
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
     private.make(settings.data)
-    clock, engine = open_clock(settings), open_engine(settings.database)
+    clock, engine = open_clock(settings), open_database(settings)
     keys = _keys_of(settings, engine)
     return Office(
         engine=engine,
@@ -55,14 +56,47 @@ def open_office(settings: Settings) -> Office:
     )
 
 
+def open_database(settings: Settings) -> Engine:
+    """An engine whose values at rest are sealed. Refuses: NotReady as ``data_keys``."""
+    engine = open_engine(settings.database)
+    at_rest.attach(engine, data_keys(settings, engine))
+    return engine
+
+
+def data_keys(settings: Settings, engine: Engine) -> at_rest.Ring:
+    """The keys of values at rest, made when first needed and never again once something is sealed. Refuses: NotReady
+    ``at_rest.file_missing``, ``at_rest.file_bad``, ``settings.secret_open``, ``database.unreachable``."""
+    path = data_keys_file(settings)
+    if not path.exists():
+        if _there(engine) and _asked(engine, at_rest.holds_any):
+            raise NotReady("at_rest.file_missing", path=str(path))
+        return at_rest.Ring(path=path, make=True)
+    at_rest.read_file(path)
+    return at_rest.Ring(path=path)
+
+
+def open_reading(settings: Settings, url: str = "") -> Engine:
+    """An engine on the database, or on a copy of it, for what only reads and can do without what is sealed: a copy may be without
+    its keys, and none are made."""
+    engine, path = open_engine(url or settings.database), data_keys_file(settings)
+    at_rest.attach(engine, at_rest.Ring(path=path) if path.exists() else at_rest.Blind())
+    return engine
+
+
+def data_keys_file(settings: Settings) -> Path:
+    return Path(settings.data_keys) if settings.data_keys else settings.data / DATA_KEYS
+
+
 def open_signing_office(settings: Settings) -> Office:
     """The office of a process that signs: its keys and its name are those the log began with, and it has looked whether the log
     goes on from what is remembered; its ``trouble`` says so if not. The tables are of this version.
 
-    Refuses: NotReady as ``open_office``, and ``log.foreign_name``, ``log.foreign_log_key``, ``log.foreign_signing_key``.
+    Refuses: NotReady as ``open_office`` and ``at_rest.look``, and ``log.foreign_name``, ``log.foreign_log_key``,
+    ``log.foreign_signing_key``.
     """
     private.narrow(settings)
     office = open_office(settings)
+    at_rest.look(office.engine)
     with office.view(CLOCK) as view:
         log_own.check(view.session, office.platform, office.keys)
         if office.memory is not None:
@@ -94,13 +128,23 @@ def _keys_of(settings: Settings, engine: Engine) -> PlatformKeys:
 
 
 def _has_begun(engine: Engine) -> bool:
+    return _there(engine) and _asked(engine, _log_has_begun)
+
+
+def _there(engine: Engine) -> bool:
     url = make_url(engine.url)
-    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
-        return False
+    return url.get_backend_name() != "sqlite" or bool(url.database and Path(url.database).exists())
+
+
+def _log_has_begun(engine: Engine) -> bool:
+    with engine.connect() as connection, Session(connection) as session:
+        tables = inspect(connection)
+        return tables.has_table("log_entry") and tables.has_table("log_tick") and log_own.begun(session)
+
+
+def _asked(engine: Engine, question: Callable[[Engine], bool]) -> bool:
     try:
-        with engine.connect() as connection, Session(connection) as session:
-            tables = inspect(connection)
-            return tables.has_table("log_entry") and tables.has_table("log_tick") and log_own.begun(session)
+        return question(engine)
     except SQLAlchemyError as error:
         raise NotReady("database.unreachable", reason=type(error).__name__) from error
 

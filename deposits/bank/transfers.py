@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from deposits.bank.protocol import ACCEPTED, REFUSED, Bank, BankAnswer, BankUnreachable, TransferOrder
 from trading.kernel import ids
 from trading.kernel.access import CLOCK, Act
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.work import Office, UnitOfWork
 
@@ -38,8 +39,8 @@ class Transfer(Base):
     refund: Mapped[str] = mapped_column(String(40), index=True)
     principal_minor: Mapped[int] = mapped_column(BigInteger)
     extra_minor: Mapped[int] = mapped_column(BigInteger)
-    payee_name: Mapped[str] = mapped_column(String(200))
-    payee_account: Mapped[str] = mapped_column(String(64))
+    payee_name: Mapped[str] = mapped_column(Sealed)
+    payee_account: Mapped[str] = mapped_column(Sealed)
     state: Mapped[str] = mapped_column(String(10), index=True)
     reason: Mapped[str] = mapped_column(Text, default="")
     made_at: Mapped[datetime] = mapped_column(Moment)
@@ -56,6 +57,9 @@ class Transfer(Base):
         return TransferOrder(
             self.key, self.amount_minor, self.payee_name, self.payee_account, f"退投标保证金 {self.key}"
         )
+
+
+hold(Transfer, row="key")
 
 
 def queue(

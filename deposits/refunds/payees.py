@@ -18,6 +18,7 @@ from trading.files import proof_scans
 from trading.files.scanning import STATES, WAITING, Scanner
 from trading.kernel import audit, ids
 from trading.kernel.access import Act
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
@@ -36,7 +37,7 @@ class PayeeChange(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(40), unique=True)
     refund_id: Mapped[int] = mapped_column(ForeignKey("refund.id"), index=True)
-    account: Mapped[str] = mapped_column(String(64))
+    account: Mapped[str] = mapped_column(Sealed)
     proof: Mapped[str] = mapped_column(String(64))
     proof_size: Mapped[int] = mapped_column(default=0)
     scan: Mapped[str] = mapped_column(String(20), default=WAITING)
@@ -55,6 +56,9 @@ class PayeeChange(Base):
     @property
     def log_of(self) -> str:
         return self.refund.log_of
+
+
+hold(PayeeChange, row="ref")
 
 
 def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> PayeeChange:

@@ -29,6 +29,7 @@ from deposits.refunds import approvals, batch_digest, interest, rules, triggers
 from trading.awarding import contracts
 from trading.kernel import audit, ids
 from trading.kernel.access import CLOCK, Act
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.calendar import local_day
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
@@ -113,8 +114,8 @@ class Refund(Base):
     converted_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     interest_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)
-    payee_name: Mapped[str] = mapped_column(String(200))
-    payee_account: Mapped[str] = mapped_column(String(64))
+    payee_name: Mapped[str] = mapped_column(Sealed)
+    payee_account: Mapped[str] = mapped_column(Sealed)
     made_at: Mapped[datetime] = mapped_column(Moment)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("refund_batch.id"), index=True)
     prepared_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
@@ -146,6 +147,9 @@ class Refund(Base):
     @property
     def terminal(self) -> str:
         return terminal_of(self.receipt, self.part)
+
+
+hold(Refund, row="ref")
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------

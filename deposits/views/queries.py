@@ -413,8 +413,8 @@ def forfeits_of(view: View, lot: Lot) -> list[forfeits.Forfeit]:
 def other_payees(view: View, cards: Iterable[RefundCard]) -> dict[str, str]:
     """By reference, the name a refund goes to where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
     seen = {card.ref: card.bidder for card in cards}
-    rows = view.session.execute(select(Refund.ref, Refund.payee_name).where(Refund.ref.in_(seen)))
-    return {ref: name for ref, name in rows if receipts.plain(name) != receipts.plain(seen[ref])}
+    rows = view.session.scalars(select(Refund).where(Refund.ref.in_(seen)))
+    return {row.ref: row.payee_name for row in rows if receipts.plain(row.payee_name) != receipts.plain(seen[row.ref])}
 
 
 def payee_change(view: View, ref: str) -> payees.PayeeChange | None:

@@ -24,13 +24,13 @@ from deposits.refunds import falling_due, refunds, settlement
 from deposits.refunds.refunds import Refund
 from deposits.refunds.settlement import Settled
 from deposits.views import statement
-from tests.kit import kept, sealing
+from tests.kit import data_keys, kept, sealing
 from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
 from trading import publication, timeline
 from trading.awarding import awards, contracts
 from trading.bidding import bids, participants
 from trading.hall import package as opening_package
-from trading.kernel import audit
+from trading.kernel import at_rest, audit
 from trading.kernel.access import Role
 from trading.kernel.calendar import BEIJING, day_start, local_day
 from trading.kernel.db import append_only_ddl
@@ -348,9 +348,16 @@ def beijing(text: str) -> datetime:
 
 @contextmanager
 def row_changed(room: MoneyRoom, table: str, change: str, where: str, **values: Any) -> Iterator[None]:
-    """A row as somebody with the database has changed it, for a while; what the product did to other columns meanwhile stands."""
-    columns = [part.split("=")[0].strip() for part in change.split(" = ")[:1]]
+    """A row as somebody with the database, and its data key, has changed it, for a while; what the product did to other columns meanwhile
+    stands."""
+    column, _, plain = change.partition(" = ")
+    columns, plain = [column.strip()], plain.strip("'")
+    held = at_rest.HELD.get(table)
     with room.world.office.engine.begin() as connection:
+        if held is not None and columns[0] in held.columns:
+            row = connection.execute(text(f"SELECT {held.row} FROM {table} WHERE {where}"), values).scalar_one()
+            change = f"{columns[0]} = :sealed"
+            values["sealed"] = str(data_keys.sealed(table, columns[0], row, plain))
         before = connection.execute(text(f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where}"), values).one()
         assert connection.execute(text(f"UPDATE {table} SET {change} WHERE {where}"), values).rowcount == 1
     yield

@@ -13,6 +13,7 @@ from deposits.ledger import accounts, postings
 from deposits.refunds import payees, refunds
 from deposits.views import dossier
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed
+from tests.kit import data_keys
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -213,17 +214,23 @@ def test_another_account_needs_the_bank_the_bidder_and_two(room: MoneyRoom) -> N
             change = work.session.scalars(payees.select(payees.PayeeChange)).one()
             return payees.approve(work, change)
 
+    def other_account(number: str) -> None:
+        """By somebody who holds the database and its data key."""
+        with room.world.view("clock") as view:
+            asked = view.session.scalars(payees.select(payees.PayeeChange)).one().ref
+        token = data_keys.sealed("payee_change", "account", asked, number)
+        with room.world.office.engine.begin() as connection:
+            connection.execute(payees.PayeeChange.__table__.update().values(account=token))  # type: ignore[attr-defined]
+
     assert approve("controller") is False
     with pytest.raises(NotAllowed):
         approve("controller")
     assert room.refund(name).payee_account == room.payer("bidder1")[1]
-    with room.world.office.engine.begin() as connection:
-        connection.execute(payees.PayeeChange.__table__.update().values(account="6222000099998888"))  # type: ignore[attr-defined]
+    other_account("6222000099998888")
     with pytest.raises(Conflict) as conflict:
         approve("controller2")
     assert conflict.value.code == "refund.payee_differs"
-    with room.world.office.engine.begin() as connection:
-        connection.execute(payees.PayeeChange.__table__.update().values(account="6222777766665555"))  # type: ignore[attr-defined]
+    other_account("6222777766665555")
     with row_changed(room, "payee_change", "proof = 'another'", "refund_id > 0"), pytest.raises(Conflict) as conflict:
         approve("controller2")
     assert conflict.value.code == "refund.payee_differs"

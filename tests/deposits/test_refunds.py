@@ -17,7 +17,7 @@ from deposits.refunds import refunds, rules, settlement, triggers
 from deposits.refunds.refunds import REFUND_FLOW
 from deposits.views import statement
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed, unlocked
-from tests.kit import sealing
+from tests.kit import data_keys, sealing
 from tests.kit.world import World
 from trading.bidding import bids, participants
 from trading.kernel.access import CLOCK
@@ -508,6 +508,11 @@ def tamper(room: MoneyRoom, change: str, **values: str) -> None:
         assert connection.execute(text(change), values).rowcount > 0
 
 
+def thief(table: str, row: str) -> str:
+    """The thief's account as whoever holds the data key besides the database would write it."""
+    return data_keys.sealed(table, "payee_account", row, THIEF)
+
+
 def approved(room: MoneyRoom) -> tuple[list[str], str]:
     ref, _ = room.paid_lot("GP")
     room.terminate(ref)
@@ -630,7 +635,9 @@ def test_a_line_of_a_statement_changed_in_the_database_pays_nobody_and_confirms_
 
 def test_a_digest_changed_along_with_the_row_does_not_help(room: MoneyRoom) -> None:
     refs, batch = approved(room)
-    tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
+    tamper(
+        room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=thief("refund", refs[0]), ref=refs[0]
+    )
     with room.world.view("clock") as view:
         row = refunds.batch(view.session, batch)
         other = refunds.digest(row, refunds.of_batch(view.session, row))
@@ -644,7 +651,9 @@ def test_an_account_changed_before_the_preparation_is_not_paid_either(room: Mone
     ref, _ = room.paid_lot("GP")
     room.terminate(ref)
     refs = room.due()
-    tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
+    tamper(
+        room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=thief("refund", refs[0]), ref=refs[0]
+    )
     batch = room.prepare(*refs)
     with pytest.raises(Conflict) as refusal:
         room.approve(batch)
@@ -656,10 +665,17 @@ def test_an_order_changed_on_its_way_to_the_bank_stays_here(room: MoneyRoom) -> 
     with room.world.work("cashier") as work:
         orders = refunds.pay(work, refunds.batch(work.session, batch))
         bad, *good = [order.key for order in orders]
-    tamper(room, "UPDATE bank_transfer SET payee_account = :thief WHERE key = :key", thief=THIEF, key=bad)
+    tamper(
+        room,
+        "UPDATE bank_transfer SET payee_account = :thief WHERE key = :key",
+        thief=thief("bank_transfer", bad),
+        key=bad,
+    )
     assert sorted(refunds.deliver(room.world.office, room.bank)) == sorted(good)
     with room.world.view("clock") as view, pytest.raises(Conflict) as refusal:
         refunds.require_orders(view, [transfers.transfer(view.session, bad)])
     assert refusal.value.code == "refund.order_differs"
-    tamper(room, "UPDATE refund SET payee_account = :thief WHERE bank_key = :key", thief=THIEF, key=bad)
+    with room.world.view("clock") as view:
+        name = transfers.transfer(view.session, bad).refund
+    tamper(room, "UPDATE refund SET payee_account = :thief WHERE bank_key = :key", thief=thief("refund", name), key=bad)
     assert refunds.deliver(room.world.office, room.bank) == []  # the row beside it does not help

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from crypto.keys import new_secret
+from tests.kit import data_keys
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import SetClock
@@ -19,6 +20,7 @@ PLATFORM = "bidhall.example"
 
 def make_office(engine: Engine, folder: Path, at: datetime = START) -> Office:
     """An office whose clock is a SetClock (``office.clock.set(...)``)."""
+    data_keys.attach(engine)
     return Office(
         engine, SetClock(at), LocalBlobs(folder / "blobs"), PLATFORM, PlatformKeys(new_secret(), new_secret())
     )

@@ -23,6 +23,7 @@ from werkzeug.routing import Rule
 
 from crypto import keyfiles, passwords, signatures
 from crypto.errors import CryptoError
+from tests.kit import data_keys
 from trading.kernel import db
 
 STATEMENTS = 4000
@@ -62,6 +63,7 @@ def warm_engine(url: str, **how: Any) -> Engine:
     engine.dialect, cache = _DIALECTS[key]
     engine.pool._dialect = engine.dialect
     engine.update_execution_options(compiled_cache=cache)
+    data_keys.attach(engine)
     return engine
 
 

@@ -12,18 +12,22 @@ from typing import Any
 from sqlalchemy import Integer, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.db import Base, Json, Moment
 
 MAX_TRIES = 12
 
 
 class Message(Base):
+    """``to``: an account, an organisation or a role here; of a letter "", whose ``address`` is sealed."""
+
     __tablename__ = "outbox_message"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(200), unique=True)
     channel: Mapped[str] = mapped_column(String(20))
     to: Mapped[str] = mapped_column(String(200), index=True)
+    address: Mapped[str] = mapped_column(Sealed, default="")
     template: Mapped[str] = mapped_column(String(80))
     facts: Mapped[dict[str, Any]] = mapped_column(Json)
     made_at: Mapped[datetime] = mapped_column(Moment)
@@ -32,10 +36,15 @@ class Message(Base):
     tries: Mapped[int] = mapped_column(Integer, default=0)
 
 
+hold(Message, row="key")
+
+
 def send(session: Session, now: datetime, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
     """Put a message out once per ``key``; a second call with the key changes nothing."""
     if session.scalar(select(Message.id).where(Message.key == key)) is None:
-        session.add(Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=now, due_at=now))
+        to, address = ("", to) if channel == "mail" else (to, "")
+        told = {"to": to, "address": address, "template": template, "facts": facts}
+        session.add(Message(key=key, channel=channel, made_at=now, due_at=now, **told))
         session.flush()
 
 

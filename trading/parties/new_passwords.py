@@ -1,4 +1,4 @@
-"""What a new password must not be, whoever sets it: short, one that many people have, or one that holds the account's or the platform's name.
+"""What a new password must not be, whoever sets it: short, one that many people have, or one with the account's or the platform's name.
 
 The list (crypto/wordlists/common_passwords.txt) is what whoever guesses tries first. A rehearsal's one password stands on its card for
 everybody; it goes through here like any other.

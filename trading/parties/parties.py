@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto import passwords
 from trading.kernel import ids
 from trading.kernel.access import OF_WEIGHT, Act, Actor, Role, clash, fitting
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
@@ -43,9 +44,7 @@ class Party(Base):
     kind: Mapped[str] = mapped_column(String(20))
     region: Mapped[str] = mapped_column(String(40), default="")
     small: Mapped[bool] = mapped_column(default=False)  # small or micro firm, rule E-06
-    bank_account: Mapped[str] = mapped_column(
-        String(64), default=""
-    )  # the basic account deposits must come from, D-rules
+    bank_account: Mapped[str] = mapped_column(Sealed, default="")  # the basic account deposits must come from, D-rules
     bank_name: Mapped[str] = mapped_column(String(120), default="")
 
 
@@ -59,18 +58,22 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(80))
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     password: Mapped[str] = mapped_column(String(300))
-    totp_secret: Mapped[str | None] = mapped_column(String(64))
+    totp_secret: Mapped[str | None] = mapped_column(Sealed)
     totp_last_step: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     made_at: Mapped[datetime] = mapped_column(Moment)
-    mail: Mapped[str | None] = mapped_column(
-        String(254), index=True
-    )  # where a link goes when the password is forgotten
+    mail: Mapped[str | None] = mapped_column(Sealed)  # where a link goes when the password is forgotten
+    mail_index: Mapped[str | None] = mapped_column(String(43), index=True)
+    """A keyed hash of it, to find the account by (trading/kernel/at_rest.py)."""
     handed_by: Mapped[int | None]
     """The administrator who set the password, until its owner has set one of their own."""
     second_part: Mapped[str | None] = mapped_column(String(64))
     """The hash of a second part that the password asks for until then (handover.py)."""
     party: Mapped[Party] = relationship(lazy="joined")
+
+
+hold(Party, row="code")
+hold(Account, row="username", indexes={"mail": "mail_index"})
 
 
 class RoleGrant(Base):

@@ -15,7 +15,9 @@ from hashlib import sha256
 from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from trading.kernel import ids
 from trading.kernel.access import Act
+from trading.kernel.at_rest import Sealed, hold, of_session
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import UnitOfWork, View
@@ -34,9 +36,13 @@ class PasswordWish(Base):
     __tablename__ = "password_wish"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    typed: Mapped[str] = mapped_column(String(254))
+    ref: Mapped[str] = mapped_column(String(40))
+    typed: Mapped[str] = mapped_column(Sealed)
     base: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime] = mapped_column(Moment)
+
+
+hold(PasswordWish, row="ref")
 
 
 class PasswordLink(Base):
@@ -51,7 +57,7 @@ class PasswordLink(Base):
 
 def ask(work: UnitOfWork, typed: str, base: str) -> None:
     """Note that somebody forgot the password of an account, by username or address of mail. Never says whether there is one."""
-    work.session.add(PasswordWish(typed=typed.strip().lower()[:254], base=base, at=work.now))
+    work.session.add(PasswordWish(ref=ids.new_reference(), typed=typed.strip().lower()[:254], base=base, at=work.now))
     work.session.flush()
 
 
@@ -75,10 +81,11 @@ def answer(work: UnitOfWork) -> int:
 
 def _meant(session: Session, typed: str) -> list[Account]:
     named = parties.find_account(session, typed)
+    at, known = Account.mail_index, of_session(session).indexes("account", "mail", typed)
     found = (
         [named]
         if named
-        else list(session.scalars(select(Account).where(Account.mail == typed).order_by(Account.id).limit(MOST)))
+        else list(session.scalars(select(Account).where(at.in_(known)).order_by(Account.id).limit(MOST)))
     )
     return [one for one in found if one.mail and one.disabled_at is None]
 

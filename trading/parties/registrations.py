@@ -19,6 +19,7 @@ from trading.files import proof_scans
 from trading.files.scanning import STATES, WAITING, Scanner
 from trading.kernel import ids
 from trading.kernel.access import Act, Role
+from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
@@ -55,10 +56,10 @@ class FirmRegistration(Base):
     region: Mapped[str] = mapped_column(String(40))
     small: Mapped[bool]
     bank_name: Mapped[str] = mapped_column(String(120))
-    bank_account: Mapped[str] = mapped_column(String(64))
+    bank_account: Mapped[str] = mapped_column(Sealed)
     person: Mapped[str] = mapped_column(String(80))
-    phone: Mapped[str] = mapped_column(String(40))
-    mail: Mapped[str] = mapped_column(String(254))
+    phone: Mapped[str] = mapped_column(Sealed)
+    mail: Mapped[str] = mapped_column(Sealed)
     username: Mapped[str] = mapped_column(String(80), index=True)
     password: Mapped[str] = mapped_column(String(300))
     proof: Mapped[str] = mapped_column(String(64))
@@ -78,6 +79,9 @@ class FirmRegistration(Base):
     @property
     def log_of(self) -> str:
         return f"registration/{self.ref}"
+
+
+hold(FirmRegistration, row="ref")
 
 
 @dataclass(frozen=True)

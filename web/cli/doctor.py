@@ -56,16 +56,18 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     engine = _database(settings, found)
     if engine is None:
         return found
-    from web.cli import doctor_memory, doctor_mirror
+    from web.cli import doctor_at_rest, doctor_memory, doctor_mirror
 
     try:
         office = _office(settings)
     except Refusal as refusal:
         if refusal.code == "log.key_missing":
             return [*found, Found("log_key", "error", str(refusal), "put the key file back from its backup")]
+        if refusal.code.startswith("at_rest."):
+            return [*found, Found("data_keys", "error", told(refusal, "en"), "put the file of the data keys back")]
         return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
     found += doctor_memory.examine(settings, office)
-    for check in (_clock, _keys, _log, _blobs, _second, doctor_mirror.examine, _overdue):
+    for check in (_clock, _keys, doctor_at_rest.examine, _log, _blobs, _second, doctor_mirror.examine, _overdue):
         found += _tried(check, office)
     if lot_ref:
         from web.cli import doctor_deadline

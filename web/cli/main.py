@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "role": ("people", "role"),
     "calendar": ("platform", "calendar"),
     "rulebook": ("platform", "rulebook"),
-    "keys": ("keys_paper", "keys"),
+    "keys": ("keys_data", "keys"),
     "seal": ("seal", "seal"),
     "withdraw": ("seal", "withdraw"),
     "inspect": ("seal", "inspect_bid"),

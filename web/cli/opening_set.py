@@ -140,7 +140,7 @@ def _reading() -> Iterator[tuple[Any, bool]]:
         url = settings.database
         if url.startswith("sqlite:///"):
             url = f"sqlite:///{_copy(Path(url.removeprefix('sqlite:///')), Path(folder))}"
-        engine = wiring.open_engine(url)
+        engine = wiring.open_reading(settings, url)
         try:
             if url != settings.database:
                 schema.migrate(engine)

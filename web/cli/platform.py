@@ -23,7 +23,7 @@ def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
 
     settings = read_settings()
     private.make(settings.data)
-    engine = wiring.open_engine(settings.database)
+    engine = wiring.open_engine(settings.database) if plan else wiring.open_database(settings)
     todo = schema.plan(engine)
     if not as_json:
         for revision in todo.revisions:

@@ -34,10 +34,11 @@ def platform_records() -> list[Mapping[str, Any]]:
     from web import schema, wiring
     from web.settings import read_settings
 
-    where = make_url(read_settings().database)
+    settings = read_settings()
+    where = make_url(settings.database)
     if where.get_backend_name() == "sqlite" and where.database and not Path(where.database).is_file():
         raise NotReady("database.unreachable", reason=f"no file {where.database}")
-    engine = wiring.open_engine(where.render_as_string(hide_password=False))
+    engine = wiring.open_reading(settings)
     schema.check_ready(engine)
     with engine.connect().execution_options(bidhall_readonly=True) as connection, Session(connection) as session:
         return list(own.records(session))

@@ -88,7 +88,7 @@ def _prepare(settings: Settings, demo: bool) -> Office:
     not to let people read; another copy that signs is one. The office, its database closed. Refuses: NotReady, ``memory.taken`` too."""
     from web import schema, wiring
 
-    engine = wiring.open_engine(settings.database)
+    engine = wiring.open_database(settings)
     if demo or settings.database.startswith("sqlite"):
         copy = schema.migrate(engine).copy
         if copy:

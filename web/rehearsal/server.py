@@ -20,6 +20,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from deposits.bank.simulated import SimulatedBank
 from trading import timeline
+from trading.kernel import at_rest
 from trading.kernel.clock import Clock, FileClock, SetClock, write_moment
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
@@ -164,11 +165,9 @@ def stage(settings: Settings, start: datetime, *, pace: timedelta = TICK, second
 
 def office_of(settings: Settings, clock: Clock) -> Office:
     """The office of a rehearsal: commits do not wait for the disk."""
-    return replace(
-        wiring.open_office(replace(settings, test_clock="")),
-        clock=clock,
-        engine=open_engine(settings.database, durable=False),
-    )
+    engine = open_engine(settings.database, durable=False)
+    at_rest.attach(engine, wiring.data_keys(settings, engine))
+    return replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=engine)
 
 
 def serving(settings: Settings, office: Office, start: datetime) -> BaseWSGIServer:

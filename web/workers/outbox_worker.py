@@ -42,7 +42,7 @@ def deliver(office: Office, mail: str) -> int:
 
 def _send(message: outbox.Message, mail: str) -> None:
     letter = EmailMessage()
-    letter["To"] = message.to
+    letter["To"] = message.address
     letter["Message-ID"] = f"<{message.key}@bidhall>"
     letter["Subject"] = words(f"{message.template}.subject", message.facts, "zh")
     letter.set_content("\n\n".join(words(message.template, message.facts, lang) for lang in ("zh", "en")))

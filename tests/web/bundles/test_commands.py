@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from crypto import checkpoints, merkle
 from migrations import runner
+from tests.kit import data_keys
 from tests.kit.altering import rewrite
 from tests.kit.commands import Ran
 from tests.kit.world import World
@@ -35,6 +36,7 @@ def data_folder(world: World, folder: Path) -> Path:
     for name, secret in ((SIGNING_KEY, world.office.keys.signing), (LOG_KEY, world.office.keys.log)):
         (folder / name).touch(0o600)
         (folder / name).write_text(secret.hex())
+    data_keys.lay(folder)
     (folder / REHEARSAL).touch()
     with world.office.engine.begin() as connection:
         command.stamp(runner._config(connection), "head")

@@ -183,7 +183,7 @@ def test_a_firm_is_returned_corrected_accepted_and_takes_part(rooms: Rooms) -> N
             "6222000012345678",
             "清溪教学仪器（春晓）有限公司",
         )
-        mails = {m.template: m.to for m in work.session.scalars(select(Message).where(Message.channel == "mail"))}
+        mails = {m.template: m.address for m in work.session.scalars(select(Message).where(Message.channel == "mail"))}
         assert mails == {"registration.returned": "su@example.com", "registration.accepted": "su@example.com"}
     people(rooms, admin)
 

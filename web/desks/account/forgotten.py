@@ -155,7 +155,7 @@ def rehearsal_post() -> str:
         alive = password_links.alive(view.session, [_token(one) for one in rows], view.now)
     letters = [
         {
-            "to": one.to,
+            "to": one.address,
             "at": one.made_at,
             "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
             "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang),
