@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, LargeBinary, Table, UniqueConstraint, select, text
 from sqlalchemy.orm import Session
 
+from tests.kit import data_keys
 from tests.kit.world import World
+from trading.kernel import at_rest
 from trading.kernel.access import Actor, Role
 from trading.kernel.db import APPEND_ONLY, Base, Json, Moment
 from trading.kernel.work import View
@@ -68,12 +70,23 @@ def first_row(connection: Connection, table: Table, column: Column[Any]) -> Any:
 
 def change(connection: Connection, table: Table, column: Column[Any], row: Any) -> bool:
     """Give a column of a row another value of its kind; False where there is none."""
-    value = other(connection, column, row._mapping[column])
+    value = (
+        sealed_anew(table, column, row)
+        if isinstance(column.type, at_rest.Sealed)
+        else other(connection, column, row._mapping[column])
+    )
     if value is None:
         return False
     where = [key == row._mapping[key] for key in table.primary_key.columns]
     connection.execute(table.update().where(*where).values({column: value}))
     return True
+
+
+def sealed_anew(table: Table, column: Column[Any], row: Any) -> str:
+    """Another text, as whoever holds the data key too would write it."""
+    name, token = row._mapping[at_rest.HELD[table.name].row], row._mapping[column]
+    plain = data_keys.RING.open(table.name, column.name, name, token) if token else ""
+    return data_keys.sealed(table.name, column.name, name, plain + "x")
 
 
 def other(connection: Connection, column: Column[Any], held: Any) -> Any:

@@ -22,7 +22,7 @@ from trading.bidding.stored import BidErasure
 from trading.custody.officers import Policy
 from trading.disclosure import rows
 from trading.disclosure.gaps import gaps
-from trading.kernel import guards, log
+from trading.kernel import at_rest, guards, log
 from trading.kernel.access import Act
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.clock import parse_moment, write_moment
@@ -246,7 +246,9 @@ def _records(view: View, found: Audit) -> None:
 
 
 def verify_rows(view: View, found: Audit) -> None:
-    """Every row that an entry or a signed document speaks of (``rows``)."""
+    """Values at rest that cannot be read, and every row that an entry or a signed document speaks of (``rows``)."""
+    for value, refusal in at_rest.unreadable(view.session):
+        found.fault("VALUE_UNREADABLE", f"{value.held.table.name} {value.key}", f"{value.column}: {refusal.code}")
     for one in rows.differences(view):
         add(found, one)
 

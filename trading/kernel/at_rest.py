@@ -294,7 +294,12 @@ def _open(held: Held, target: Any) -> None:
     assert session is not None
     ring = of_session(session)
     for name in sealed:
-        values[name] = ring.open(held.table.name, name, values[held.row], values[name])
+        try:
+            values[name] = ring.open(held.table.name, name, values[held.row], values[name])
+        except NotReady:
+            if not session.info.get(_BLANK):
+                raise
+            values[name] = ""
 
 
 # --- all that is held ---------------------------------------------------------------------------------------------------------------
@@ -339,6 +344,20 @@ def _quoted(connection: Connection, name: str) -> str:
     return connection.dialect.identifier_preparer.quote(name)
 
 
+_BLANK = "bidhall values at rest"
+
+
+def unreadable(session: Session) -> Iterator[tuple[Value, NotReady]]:
+    """Every value that cannot be read, with why. The session sees nothing in its place from now on, so that an audit can go on."""
+    session.info[_BLANK] = True
+    ring = of_session(session)
+    for one in all_values(session.connection()):
+        try:
+            ring.open(one.held.table.name, one.column, one.row, one.token)
+        except NotReady as refusal:
+            yield one, refusal
+
+
 def holds_any(engine: Engine) -> bool:
     """Does any sealed value stand in the database? Asked where the keys are not there."""
     with engine.connect().execution_options(bidhall_readonly=True) as connection:
@@ -357,13 +376,15 @@ def holds_any(engine: Engine) -> bool:
 
 
 def look(engine: Engine) -> None:
-    """Is the ring that of this database? One value of each table is opened. Refuses: as ``Ring.open``."""
-    ring = ring_of(engine)
+    """Is the ring that of this database? One value of each table is asked for its key; what is wrong with a row stops that row alone.
+    Refuses: NotReady ``at_rest.key_missing``, and as ``Ring.keys``."""
+    known = {one.id for one in ring_of(engine).keys}
     with engine.connect().execution_options(bidhall_readonly=True) as connection:
         for held in HELD.values():
             page, _ = values(connection, held, most=1)
             for one in page:
-                ring.open(held.table.name, one.column, one.row, one.token)
+                if (found := _TOKEN.fullmatch(one.token)) is not None and found[1] not in known:
+                    raise NotReady("at_rest.key_missing", key=found[1])
 
 
 Told = Callable[[str, int], None]

@@ -101,6 +101,9 @@ def test_the_doctor_names_what_is_in_the_open_changed_or_without_its_key(data: P
     ):
         write(data, f"UPDATE party SET bank_account = '{value}'")
         assert findings()[code] == "error"
+        seen = json.loads(run("audit", "verify", "--json", code=None).stdout)
+        told = [one["what"] for one in seen["faults"] if (one["code"], one["where"]) == ("VALUE_UNREADABLE", "party 1")]
+        assert told == [f"bank_account: at_rest.{code.removeprefix('sealed_')}"]
     write(data, f"UPDATE party SET bank_account = '{good}'")
     assert findings()["sealed"] == "ok"
     keys = (data / "data.keys").read_text()

@@ -126,7 +126,7 @@ FREE: Declared = {
     "account": {
         "named at the keys and policies that bear it": "username party_id",
         _PAGE: "name made_at handed_by",
-        _SECRET: "password totp_secret totp_last_step disabled_at mail second_part",
+        _SECRET: "password totp_secret totp_last_step disabled_at mail mail_index second_part",
     },
     "login": {_SECRET: "*"},
     "failed_sign_in": {_SECRET: "*"},
