@@ -29,9 +29,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+
+import migrations.tables  # noqa: F401  so that every table with sealed columns is known
 from bench.start import free_port
 from tests.house.tree import ROOT
+from trading.kernel import at_rest
 from trading.kernel.clock import FileClock, write_moment
+from web.wiring import DATA_KEYS
 
 FILLED = "filled-at"
 COMMAND = """
@@ -148,7 +153,19 @@ class Town:
                     for cell in row:
                         if isinstance(cell, str):
                             texts.update(_texts(cell))
+        texts.update(self._sealed_texts())
         self._words, self._said = texts, "\n".join(texts)
+
+    def _sealed_texts(self) -> Iterator[str]:
+        """What stands sealed in the database: names and accounts of payers, telephone numbers."""
+        ring = at_rest.Ring(path=self.data / DATA_KEYS)
+        engine = create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(f"file:{self.data / 'bidhall.db'}?mode=ro", uri=True)
+        )
+        with engine.connect() as database:
+            for one in at_rest.all_values(database):
+                yield ring.open(one.held.table.name, one.column, one.row, one.token)
+        engine.dispose()
 
 
 def _texts(cell: str) -> Iterator[str]:
