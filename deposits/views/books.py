@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
 
-from deposits import demands, receipts
+from deposits import demands, receipts, reconcile
 from deposits.bank.transfers import Transfer
 from deposits.receipts import BankLine, BankStatement, LineUse
-from deposits.reconcile import Reconciliation
+from deposits.reconcile import Figures, Reconciliation
 from deposits.refunds.refunds import Refund, RefundBatch
 from deposits.refunds.sealed import Sealed
 from deposits.refunds.settlement import FETCHED
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound
+from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.money import Money
 from trading.kernel.work import View
 
@@ -106,6 +106,14 @@ def pool_card(view: View) -> PoolCard:
     if pool is None or pool.balance_minor is None or at is None:
         return PoolCard(None, at)
     return PoolCard(pool.balance_minor - Sealed(view.session).stated, at)
+
+
+def figures(view: View) -> Figures:
+    """The comparison as a desk may see it: where nothing but the money of sealed lots has come there is nothing to compare, for whether
+    anything has would tell. Refuses: NotAllowed, NotReady ``reconcile.no_statement``."""
+    if pool_card(view).stated_at is None:
+        raise NotReady("reconcile.no_statement")
+    return reconcile.figures(view.session)
 
 
 def _is_told(view: View) -> ColumnElement[bool]:

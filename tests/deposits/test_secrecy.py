@@ -11,7 +11,7 @@ from deposits.views import books, dossier, own_deposit, queries
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from trading.kernel.access import CLOCK
 from trading.kernel.calendar import local_day
-from trading.kernel.errors import NotFound, TooEarly
+from trading.kernel.errors import NotFound, NotReady, TooEarly
 from trading.kernel.money import Money
 from trading.kernel.work import View
 
@@ -29,6 +29,19 @@ def everything(view: View) -> str:
     )
     lines = [books.line_cards(view, one) for one in statements]
     return repr((told, lines, books.comparison_cards(view), [books.bank_answers(view, one.ref) for one in batches]))
+
+
+def test_a_house_with_sealed_money_alone_compares_as_one_without_any(room: MoneyRoom) -> None:
+    """Whether there is anything to compare would tell that somebody has paid."""
+    with room.world.view("cashier") as view, pytest.raises(NotReady, match="no_statement"):
+        books.figures(view)
+    room.paid_lot("GP")
+    with room.world.view("cashier") as view, pytest.raises(NotReady, match="no_statement"):
+        books.figures(view)
+    room.bank.pay_interest(Money.parse("1"))
+    room.fetch()
+    with room.world.view("cashier") as view:
+        assert books.figures(view).bank == Money.parse("1").minor
 
 
 def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:

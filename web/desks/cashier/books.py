@@ -200,7 +200,7 @@ def do_charge(unit: UnitOfWork, form: Form) -> str:
 def reconcile_page(form: Form | None = None) -> str:
     with reading() as view:
         try:
-            figures = reconcile.figures(view.session)
+            figures = books.figures(view)
         except NotReady:
             figures = None
         asked = request.args.get("day", "")
@@ -229,6 +229,7 @@ def do_reconcile(unit: UnitOfWork, form: Form) -> str:
     """Compare the three and keep the result. Field: ``note``, needed to close an open case."""
     note = form.text("note", needed=False, limit=400, lines=True)
     form.refuse_if_any()
+    books.figures(unit)
     reconcile.reconcile(unit, note=note)
     return "/cashier/reconcile"
 
