@@ -78,8 +78,17 @@ def change(connection: Connection, table: Table, column: Column[Any], row: Any) 
     if value is None:
         return False
     where = [key == row._mapping[key] for key in table.primary_key.columns]
+    _without_checks(connection, table)
     connection.execute(table.update().where(*where).values({column: value}))
     return True
+
+
+def _without_checks(connection: Connection, table: Table) -> None:
+    """PostgreSQL holds its checks whatever the session's role; its owner drops them. (SQLite's are switched off.)"""
+    if connection.dialect.name == "postgresql":
+        names = text("SELECT conname FROM pg_constraint WHERE conrelid = CAST(:name AS regclass) AND contype = 'c'")
+        for (name,) in connection.execute(names, {"name": table.name}).all():
+            connection.execute(text(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"'))
 
 
 def sealed_anew(table: Table, column: Column[Any], row: Any) -> str:
@@ -110,7 +119,8 @@ def other(connection: Connection, column: Column[Any], held: Any) -> Any:
     if isinstance(column.type, Moment):
         return (held or datetime.fromisoformat("2026-01-01T00:00:00+00:00")) + timedelta(hours=1)
     if kind is str:
-        return _text(held or "")
+        made, most = _text(held or ""), getattr(column.type, "length", None)
+        return made if most is None or len(made) <= most else ("y" if made[0] == "x" else "x") + made[1:most]
     return held + timedelta(days=1) if held is not None else None
 
 
