@@ -30,10 +30,11 @@ async function workersUnchanged() {
 export async function sealAndUpload(announce) {
   const files = state.files.map((file) => ({ name: file.name.normalize("NFC"), type: file.type, blob: file }));
   const rows = barsFor(announce, files);
-  for (const [id, visible] of [["progress", true], ["bid-form", false], ["offline", false], ["kept", false], ["cancel", true], ["pause", false], ["take", false]]) show(id, visible);
+  for (const [id, visible] of [["progress", true], ["bid-form", false], ["offline", false], ["kept", false], ["cancel", false], ["pause", false], ["take", false]]) show(id, visible);
   step(2);
   say(words.sealing);
-  await workersUnchanged();
+  await workersUnchanged(); // nothing can be cancelled before there is a worker
+  show("cancel", true);
   const job = { policy: state.policy, bidder: held.bidder, announce, files };
   if (state.policy.co_opening) job.bidderKey = unb64u(held.key.seal_pk, 32);
   state.sealing = sealInWorker(job, {
