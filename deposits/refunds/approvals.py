@@ -13,13 +13,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from crypto import ticks
-from crypto.canonical import b64u, dumps, loads
+from crypto.canonical import dumps, loads
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from deposits import bound, receipts
 from deposits.receipts import BankStatement, Receipt
-from trading.kernel import audit
+from trading.kernel import audit, signed
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
 from trading.kernel.work import View
@@ -35,25 +34,29 @@ def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
 
     Refuses: Conflict ``refund.book_differs`` for a record that was changed.
     """
-    rows = view.session.execute(
+    query = (
         select(ActRecord, LogEntry.envelope)
         .outerjoin(LogEntry, LogEntry.c == ActRecord.c)
-        .where(ActRecord.act == act, ActRecord.of.in_(sorted(of)))
+        .where(ActRecord.act == act)
         .order_by(ActRecord.id)
-    ).all()
-    for record, envelope in rows:
-        if not _is_signed(record, envelope, view.office.keys.public):
-            raise Conflict("refund.book_differs", of=record.of)
-    return [record for record, _envelope in rows]
+    )
+    names, found = sorted(of), []
+    for start in range(0, len(names), receipts.PIECE):
+        some = query.where(ActRecord.of.in_(names[start : start + receipts.PIECE]))
+        for record, envelope in view.session.execute(some):
+            if not _is_signed(record, envelope, view.office.keys.public):
+                raise Conflict("refund.book_differs", of=record.of)
+            found.append(record)
+    return sorted(found, key=lambda record: record.id)
 
 
 def _is_signed(record: ActRecord, envelope: str | None, platform: bytes) -> bool:
     try:
-        entry, c = ticks.open_entry(json.loads(envelope or "{}"), [platform])
+        entry, c = signed.entry_of(platform, envelope or "{}")
         told = loads(record.payload.encode())
     except CryptoError:
         return False
-    return (entry["statement"], b64u(c), told["act"], told["of"]) == (
+    return (entry["statement"], c, told["act"], told["of"]) == (
         document_hash(record.payload.encode()),
         record.c,
         record.act,

@@ -7,6 +7,7 @@ which sheet. What a row says besides is held against them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -28,16 +29,14 @@ def require(view: View, panel: Panel) -> None:
     """Before members' work is locked, shown or reckoned: criteria and terms, commitments, lists and sheets.
 
     Refuses: Conflict ``signed.differs``, ``signed.altered``, ``signed.missing``."""
-    for found in (*signed_terms.differences(view, panel.lot), *differences(view, panel)):
-        raise found.refusal(panel.lot.ref)
+    signed.refuse_first(panel.lot.ref, (*signed_terms.differences(view, panel.lot), *differences(view, panel)))
 
 
 def require_outcome(view: View, panel: Panel) -> None:
     """As ``require``, and the verdicts and prices of the opened bids: before an outcome is drawn up or concluded."""
     require(view, panel)
     rows = view.session.scalars(select(ceremony.Opening).where(ceremony.Opening.lot_id == panel.lot_id))
-    for found in (one for row in rows for one in signed_opening.differences(view, row)):
-        raise found.refusal(panel.lot.ref)
+    signed.refuse_first(panel.lot.ref, (one for row in rows for one in signed_opening.differences(view, row)))
 
 
 def differences(view: View, panel: Panel) -> Iterator[Difference]:
@@ -50,72 +49,46 @@ def differences(view: View, panel: Panel) -> Iterator[Difference]:
             raise signed.missing(lot.ref, one.entry["event"], one.c)
         found[one.entry["event"]].append(one)
     commits = list(view.session.scalars(select(SheetCommit).where(SheetCommit.panel_id == panel.id)))
-    yield from _of_commits(commits, found["sheet-commit"])
-    yield from _of_lists(view, panel, found["commit-list"], commits)
-    yield from _of_sheets(view, panel, found["sheet"], commits)
+    yield from signed.paired("sheet_commit", commits, found["sheet-commit"], _of_commit)
+    lists = [one for one in found["commit-list"] if one.payload["of"] == lot.log_of]  # not those of a draw
+    rows = view.session.scalars(select(SheetList).where(SheetList.panel_id == panel.id, SheetList.c.is_not(None)))
+    yield from signed.paired("sheet_list", rows, lists, partial(_of_list, {row.id: row for row in commits}))
+    sheets = view.session.scalars(select(Sheet).where(Sheet.panel_id == panel.id))
+    yield from signed.paired("sheet", sheets, found["sheet"], partial(_of_sheet, commits))
 
 
-def _of_commits(rows: list[SheetCommit], found: list[Proved]) -> Iterator[Difference]:
-    left = {row.c: row for row in rows}
-    for one in found:
-        row = left.pop(one.c, None)
-        if row is None:
-            yield Difference("sheet_commit", one.c, "c", one.c, "", one.c)
-            continue
-        told = one.payload
-        wanted = {
-            "commit": told["commit"],
-            "reason": told["reason"].strip(),
-            "statement": one.entry["statement"],
-        }
-        yield from signed.compare(row, wanted, one.c)
-        if panels.holder(row.seat) != told["expert"]:
-            yield Difference("sheet_commit", str(row.id), "seat_id", one.c)
-    for row in left.values():
-        yield Difference("sheet_commit", str(row.id), "c", "", row.c, "")
+def _of_commit(row: SheetCommit, one: Proved) -> Iterator[Difference]:
+    told = one.payload
+    wanted = {
+        "commit": told["commit"],
+        "reason": told["reason"].strip(),
+        "statement": one.entry["statement"],
+    }
+    yield from signed.compare(row, wanted, one.c)
+    if panels.holder(row.seat) != told["expert"]:
+        yield Difference("sheet_commit", str(row.id), "seat_id", one.c)
 
 
-def _of_lists(view: View, panel: Panel, found: list[Proved], commits: list[SheetCommit]) -> Iterator[Difference]:
-    rows = list(view.session.scalars(select(SheetList).where(SheetList.panel_id == panel.id)))
-    left = {row.c: row for row in rows if row.c is not None}
-    by_id = {row.id: row for row in commits}
-    for one in found:
-        if one.payload["of"] != panel.lot.log_of:
-            continue  # the list of a draw
-        row = left.pop(one.c, None)
-        if row is None:
-            yield Difference("sheet_list", one.c, "c", one.c, "", one.c)
-            continue
-        yield from signed.compare(row, {"listing": one.document, "statement": one.entry["statement"]}, one.c)
-        chosen = [by_id[key] for key in row.commits if key in by_id]
-        if len(chosen) != len(row.commits) or [commit.c for commit in chosen] != one.payload["entries"]:
-            yield Difference("sheet_list", str(row.id), "commits", one.c)
-        elif {commit.round for commit in chosen} != {row.round}:
-            yield Difference("sheet_list", str(row.id), "round", one.c)
-    for row in left.values():
-        yield Difference("sheet_list", str(row.id), "c", "", str(row.c), "")
+def _of_list(commits: dict[int, SheetCommit], row: SheetList, one: Proved) -> Iterator[Difference]:
+    yield from signed.compare(row, {"listing": one.document, "statement": one.entry["statement"]}, one.c)
+    chosen = [commits[key] for key in row.commits if key in commits]
+    if len(chosen) != len(row.commits) or [commit.c for commit in chosen] != one.payload["entries"]:
+        yield Difference("sheet_list", str(row.id), "commits", one.c)
+    elif {commit.round for commit in chosen} != {row.round}:
+        yield Difference("sheet_list", str(row.id), "round", one.c)
 
 
-def _of_sheets(view: View, panel: Panel, found: list[Proved], commits: list[SheetCommit]) -> Iterator[Difference]:
-    rows = list(view.session.scalars(select(Sheet).where(Sheet.panel_id == panel.id)))
-    left = {row.c: row for row in rows}
-    for one in found:
-        row = left.pop(one.c, None)
-        if row is None:
-            yield Difference("sheet", one.c, "c", one.c, "", one.c)
-            continue
-        told = one.payload
-        yield from signed.compare(row, {"statement": one.entry["statement"]}, one.c)
-        if panels.holder(row.seat) != told["expert"]:
-            yield Difference("sheet", str(row.id), "seat_id", one.c)
-            continue
-        held = [commit for commit in commits if (commit.seat_id, commit.round) == (row.seat_id, row.round)]
-        if not held:
-            yield Difference("sheet", str(row.id), "round", one.c)
-        elif not _opens(told, row.salt, max(held, key=lambda commit: commit.id).commit):
-            yield Difference("sheet", str(row.id), "salt", one.c)
-    for row in left.values():
-        yield Difference("sheet", str(row.id), "c", "", row.c, "")
+def _of_sheet(commits: list[SheetCommit], row: Sheet, one: Proved) -> Iterator[Difference]:
+    told = one.payload
+    yield from signed.compare(row, {"statement": one.entry["statement"]}, one.c)
+    if panels.holder(row.seat) != told["expert"]:
+        yield Difference("sheet", str(row.id), "seat_id", one.c)
+        return
+    held = [commit for commit in commits if (commit.seat_id, commit.round) == (row.seat_id, row.round)]
+    if not held:
+        yield Difference("sheet", str(row.id), "round", one.c)
+    elif not _opens(told, row.salt, max(held, key=lambda commit: commit.id).commit):
+        yield Difference("sheet", str(row.id), "salt", one.c)
 
 
 def _opens(told: dict[str, Any], salt: str, commit: str) -> bool:

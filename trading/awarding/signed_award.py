@@ -25,8 +25,7 @@ def require(view: View, lot: Lot, row: Any) -> None:
     """Before the award of a lot is published, decided or announced.
 
     Refuses: Conflict ``signed.differs``, ``signed.altered``, ``signed.missing``."""
-    for found in (*signed_terms.differences(view, lot), *differences(view, row)):
-        raise found.refusal(lot.ref)
+    signed.refuse_first(lot.ref, (*signed_terms.differences(view, lot), *differences(view, row)))
 
 
 def differences(view: View, row: Any) -> Iterator[Difference]:

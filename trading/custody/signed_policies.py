@@ -25,7 +25,7 @@ from crypto.signatures import payload_of
 from trading.custody import officers
 from trading.custody.officers import BID, STANDING, OfficerSeat, Policy, bid_envelopes, is_link, line_of
 from trading.kernel import signed
-from trading.kernel.audit import LogEntry
+from trading.kernel.audit import LogEntry, envelope_text
 from trading.kernel.errors import Conflict
 from trading.kernel.signed import Difference, Remembered
 from trading.kernel.work import View
@@ -58,10 +58,7 @@ def opened(view: View, text: str) -> tuple[dict[str, Any], str]:
     """(policy, id) of an envelope that the platform and all its officers signed. Raises: CryptoError for any other."""
 
     def prove() -> tuple[dict[str, Any], str]:
-        try:
-            envelope = json.loads(text)
-        except ValueError as error:
-            raise CryptoError("JSON_PROFILE", "no JSON") from error
+        envelope = signed.parsed(text)
         claimed = loads(payload_of(envelope))
         kids = {str(one["sign_kid"]) for one in claimed["officers"]}
         document = open_policy(envelope, view.office.keys.public, officer_keys(view.session, kids))
@@ -115,7 +112,7 @@ def line(view: View, lot: Lot, part: str = BID) -> list[SignedPolicy]:
         return []
     found: dict[str, SignedPolicy] = {}
     for one in signed.listed(view, "policy", tender=tender, lot=no, part=part):
-        text = signed_text(one.document)
+        text = envelope_text(one.document)
         try:
             policy = SignedPolicy(*opened(view, text), text, one.c)
         except CryptoError as error:
@@ -142,11 +139,6 @@ def line(view: View, lot: Lot, part: str = BID) -> list[SignedPolicy]:
     while (successor := after.get(answer[-1].id)) is not None and len(answer) <= len(found):
         answer.append(successor)
     return answer
-
-
-def signed_text(envelope: Any) -> str:
-    """An envelope as ``audit.envelope_text`` writes it, from the parsed one."""
-    return json.dumps(envelope, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 LINKS = (Policy.policy_id, Policy.supersedes, Policy.standing, Policy.dsse)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -96,14 +96,19 @@ class Proved:
         return self.document
 
 
+def parsed(text: str) -> Any:
+    """What stands in a column as JSON. Raises: CryptoError for what is none."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise CryptoError("JSON_PROFILE", "no JSON") from error
+
+
 def entry_of(platform: bytes, text: str) -> tuple[dict[str, Any], str]:
     """(entry, c) of a stored envelope. Raises: CryptoError for one the platform has not signed."""
 
     def prove() -> tuple[dict[str, Any], str]:
-        try:
-            value, c = ticks.open_entry(json.loads(text), (platform,))
-        except ValueError as error:
-            raise CryptoError("JSON_PROFILE", "no JSON") from error
+        value, c = ticks.open_entry(parsed(text), (platform,))
         return value, b64u(c)
 
     found: tuple[dict[str, Any], str] = _ENTRIES.get(prove, platform, text)
@@ -112,10 +117,7 @@ def entry_of(platform: bytes, text: str) -> tuple[dict[str, Any], str]:
 
 def read_document(name: str, text: str, signed: bool) -> Any:
     """A kept document whose hash is its name. Raises: CryptoError for another."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise CryptoError("JSON_PROFILE", "no JSON") from error
+    value = parsed(text)
     if document_hash(payload_of(value) if signed else text.encode()) != name:
         raise CryptoError("CONTEXT_MISMATCH", "not the document of its hash")
     return value
@@ -187,17 +189,19 @@ def _proved(view: View, row: Any, text: str | None, is_signed: bool) -> Proved:
     return found
 
 
-def records(view: View, acts: Collection[str], of: str) -> list[tuple[Proved, dict[str, Any]]]:
-    """The records of acts on a thing, oldest first: ``(entry, record)``.
+def records(view: View, acts: Collection[str], of: str | None = None) -> list[tuple[Proved, dict[str, Any]]]:
+    """The records of acts on a thing, or on all things, oldest first: ``(entry, record)``.
 
     Refuses: Conflict ``signed.altered`` where one is not what its entry names.
     """
     query = (
         select(*_COLUMNS, ActRecord.id, ActRecord.c, ActRecord.act, ActRecord.of, ActRecord.payload)
         .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.c)
-        .where(ActRecord.of == of, ActRecord.act.in_(acts))
+        .where(ActRecord.act.in_(acts))
         .order_by(ActRecord.id)
     )
+    if of is not None:
+        query = query.where(ActRecord.of == of)
     found = []
     for row in view.session.connection().execute(query):
         number, c, act, thing, payload = row[8:]
@@ -230,6 +234,28 @@ def compare(row: Any, wanted: Mapping[str, Any], entry: str) -> Iterator[Differe
         held = getattr(row, column)
         if held != value:
             yield Difference(row.__tablename__, str(_key(row)), column, entry, shown(held), shown(value))
+
+
+def paired(
+    table: str, rows: Iterable[Any], found: Iterable[Proved], differ: Callable[[Any, Proved], Iterator[Difference]]
+) -> Iterator[Difference]:
+    """Rows with a ``c`` against the entries of their kind: each entry has its row, each row its entry, and where both are there ``differ``
+    tells."""
+    left = {row.c: row for row in rows}
+    for one in found:
+        row = left.pop(one.c, None)
+        if row is None:
+            yield Difference(table, one.c, "c", one.c, "", one.c)
+        else:
+            yield from differ(row, one)
+    for row in left.values():
+        yield Difference(table, str(row.id), "c", "", row.c, "")
+
+
+def refuse_first(ref: str, found: Iterable[Difference]) -> None:
+    """Refuses: Conflict ``signed.differs`` for the first difference, if there is one."""
+    for one in found:
+        raise one.refusal(ref)
 
 
 def _key(row: Any) -> Any:

@@ -30,29 +30,24 @@ def require_listed(view: View, lot: Lot) -> None:
 
     Refuses: Conflict ``signed.differs`` with the first row and the entry it differs from, ``signed.altered``, ``signed.missing``.
     """
-    _refuse(lot, signed_terms.differences(view, lot))
-    _refuse(lot, signed_policies.differences(view, lot))
+    signed.refuse_first(lot.ref, signed_terms.differences(view, lot))
+    signed.refuse_first(lot.ref, signed_policies.differences(view, lot))
     for part in officers.bid_envelopes(lot):
-        _refuse(lot, signed_bids.differences(view, lot, part))
-        _refuse(lot, signed_bids.of_closing(view, lot, part))
+        signed.refuse_first(lot.ref, signed_bids.differences(view, lot, part))
+        signed.refuse_first(lot.ref, signed_bids.of_closing(view, lot, part))
 
 
 def require_shared(view: View, row: Opening) -> None:
     """Before a share is taken: policies and officers, the set and the shares so far. Refuses: as ``require_listed``."""
-    _refuse(row.lot, signed_policies.differences(view, row.lot))
-    _refuse(row.lot, differences(view, row))
+    signed.refuse_first(row.lot.ref, signed_policies.differences(view, row.lot))
+    signed.refuse_first(row.lot.ref, differences(view, row))
 
 
 def require_opened(view: View, row: Opening) -> None:
     """Before bids are decrypted: terms besides, and the bids that the signed set lists. Refuses: as ``require_listed``."""
-    _refuse(row.lot, signed_terms.differences(view, row.lot))
+    signed.refuse_first(row.lot.ref, signed_terms.differences(view, row.lot))
     require_shared(view, row)
-    _refuse(row.lot, signed_bids.of_set(view, row.lot, row.part, row.bids, row.set_c))
-
-
-def _refuse(lot: Lot, found: Iterator[Difference]) -> None:
-    for one in found:
-        raise one.refusal(lot.ref)
+    signed.refuse_first(row.lot.ref, signed_bids.of_set(view, row.lot, row.part, row.bids, row.set_c))
 
 
 def differences(view: View, row: Opening) -> Iterator[Difference]:
@@ -102,15 +97,7 @@ def _of_left(row: Opening, found: list[Proved]) -> Iterator[Difference]:
 
 
 def _of_shares(view: View, row: Opening, found: list[Proved]) -> Iterator[Difference]:
-    rows = {share.c: share for share in ceremony.shares(view.session, row)}
-    for one in found:
-        share = rows.pop(one.c, None)
-        if share is None:
-            yield Difference("share", one.c, "c", one.c, "", one.c)
-        else:
-            yield from _of_share(share, one)
-    for share in rows.values():
-        yield Difference("share", str(share.id), "c", "", share.c, "")
+    yield from signed.paired("share", ceremony.shares(view.session, row), found, _of_share)
 
 
 def _of_share(share: Share, one: Proved) -> Iterator[Difference]:

@@ -55,11 +55,7 @@ def proved(view: View, text: str) -> SignedKey:
     """The enrolment of an envelope, if the log holds it. Raises: CryptoError else."""
 
     def prove() -> SignedKey:
-        try:
-            envelope = json.loads(text)
-        except ValueError as error:
-            raise CryptoError("JSON_PROFILE", "no JSON") from error
-        payload = payload_of(envelope)
+        payload = payload_of(signed.parsed(text))
         name = document_hash(payload)
         for entry in view.session.connection().scalars(_ENROLLED, {"name": name}):
             value, c = signed.entry_of(view.office.keys.public, entry)
@@ -106,13 +102,13 @@ def standing(view: View, holder: str, role: str) -> SignedKey | None:
 def every(view: View) -> list[SignedKey]:
     """All enrolments of the log, oldest first; what is not as it was signed is passed over, the audit names it."""
     query = (
-        select(LogEntry.envelope, LogDocument.text)
-        .join(LogDocument, LogDocument.hash == LogEntry.statement)
+        select(LogDocument.text)
+        .join(LogEntry, LogEntry.statement == LogDocument.hash)
         .where(LogEntry.event == "key-enrolled")
         .order_by(LogEntry.id)
     )
     found = []
-    for _, text in view.session.execute(query):
+    for text in view.session.scalars(query):
         try:
             found.append(proved(view, text))
         except (CryptoError, KeyError, TypeError):

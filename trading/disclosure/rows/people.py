@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from trading.kernel import audit, signed
-from trading.kernel.audit import ActRecord
 from trading.kernel.signed import Difference
 from trading.kernel.work import View
 from trading.parties import signed_keys
@@ -23,23 +22,18 @@ def _keys(view: View) -> Iterator[Difference]:
 
 def _roles(view: View) -> Iterator[Difference]:
     """Every grant that stands follows from a record of granting or inviting that no revocation took back."""
-    things = set(
-        view.session.scalars(select(ActRecord.of).where(ActRecord.act.in_(("role.grant", "role.revoke", _INVITES))))
-    )
     held: dict[tuple[int, str], str] = {}
-    for of in sorted(things):
-        account = int(of.removeprefix("account/"))
-        for entry, record in signed.records(view, ("role.grant", "role.revoke", _INVITES), of):
-            facts = record["facts"]
-            if not audit.check_fact_of(json.dumps(record), "person", f"account:{account}"):
-                yield Difference("act_record", entry.c, "of", entry.c)
-                continue
-            roles = facts["roles"] if record["act"] == _INVITES else [facts["role"]]
-            for role in roles:
-                if record["act"] == "role.revoke":
-                    held.pop((account, role), None)
-                else:
-                    held[account, role] = entry.c
+    for entry, record in signed.records(view, ("role.grant", "role.revoke", _INVITES)):
+        account, facts = int(record["of"].removeprefix("account/")), record["facts"]
+        if not audit.check_fact_of(json.dumps(record), "person", f"account:{account}"):
+            yield Difference("act_record", entry.c, "of", entry.c)
+            continue
+        roles = facts["roles"] if record["act"] == _INVITES else [facts["role"]]
+        for role in roles:
+            if record["act"] == "role.revoke":
+                held.pop((account, role), None)
+            else:
+                held[account, role] = entry.c
     for row in view.session.scalars(select(RoleGrant).order_by(RoleGrant.id)):
         if held.pop((row.account_id, row.role), None) is None:
             yield Difference("role_grant", str(row.id), "role", "", f"account/{row.account_id} {row.role}")
