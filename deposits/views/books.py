@@ -183,7 +183,7 @@ def bank_orders(view: View, batch: str) -> dict[str, Transfer]:
         .join(Transfer, Transfer.key == Refund.bank_key)
         .join(RefundBatch, RefundBatch.id == Refund.batch_id)
         .where(RefundBatch.ref == batch)
-        .order_by(Refund.due_on, Refund.ref)
+        .order_by(Refund.due_on, Refund.id)
     )
     return dict(view.session.execute(rows).all())
 

@@ -142,12 +142,9 @@ class PostingCard:
 
 
 def queue(view: View, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
-    """Refunds to do something about, by due day. Refuses: NotAllowed."""
+    """Refunds to do something about, by due day, lot and bidder. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
-    rows = view.session.scalars(
-        select(Refund).where(Refund.state.in_(list(states))).order_by(Refund.due_on, Refund.ref)
-    )
-    return _cards(view, rows)
+    return _cards(view, view.session.scalars(select(Refund).where(Refund.state.in_(list(states)))))
 
 
 def refund_card(view: View, ref: str) -> RefundCard:
@@ -196,9 +193,11 @@ def _batch(view: View, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
 
 
 def _cards(view: View, rows: Iterable[Refund]) -> list[RefundCard]:
+    """By what stands on them: a reference is random, and an order by it would change from house to house."""
     today = local_day(view.now)
     soon = calendars.current(view.session).add_working_days(today, SOON_WORKING_DAYS)
-    return [_card(view, row, today, soon) for row in sealed.told(view.session, rows)]
+    cards = [_card(view, row, today, soon) for row in sealed.told(view.session, rows)]
+    return sorted(cards, key=lambda card: (card.due_on, card.lot, card.bidder, card.part, card.ref))
 
 
 def _card(view: View, row: Refund, today: dt.date, soon: dt.date) -> RefundCard:
@@ -300,7 +299,7 @@ def exceptions(view: View) -> list[ExceptionCard]:
         if line.id not in unsettled:
             found.append(_exception("unexplained", line.bank_id, line, text=line.text))
     for refund in view.session.scalars(
-        select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)
+        select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.id)
     ):
         if refund.demand is None or demands.is_public(view.session, refund.demand.lot):
             found.append(
@@ -318,7 +317,7 @@ def exceptions(view: View) -> list[ExceptionCard]:
         lot, bidder = demand.lot.ref, demand.participant.party.name
         found += [_exception(kind, row.ref, row.line, lot=lot, bidder=bidder) for kind in row.exceptions]
     for refund in view.session.scalars(
-        select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.ref)
+        select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.id)
     ):
         assert refund.demand is not None
         found.append(
@@ -350,7 +349,7 @@ def payer_mismatches(session: Session, lot: Lot) -> list[ExceptionCard]:
 
 def _wrong(session: Session, lot: Lot | None = None) -> list[tuple[demands.DepositDemand, Receipt]]:
     query = select(Receipt).where(Receipt.demand_id.is_not(None), Receipt.exceptions != [])
-    rows = [(row.demand, row) for row in session.scalars(query.order_by(Receipt.ref)) if row.demand is not None]
+    rows = [(row.demand, row) for row in session.scalars(query.order_by(Receipt.id)) if row.demand is not None]
     return [
         (demand, row)
         for demand, row in rows

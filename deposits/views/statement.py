@@ -63,4 +63,4 @@ def totals(session: Session, without: Select[Any] | None = None) -> Totals:
 def dormant(session: Session, today: dt.date) -> list[Refund]:
     """Refunds unpaid for more than a year after they were due: the list for the yearly clearing, oldest first."""
     query = select(Refund).where(Refund.state.in_(UNPAID), Refund.due_on < today - dt.timedelta(days=DORMANT_DAYS))
-    return list(session.scalars(query.order_by(Refund.due_on, Refund.ref)))
+    return list(session.scalars(query.order_by(Refund.due_on, Refund.id)))

@@ -151,6 +151,16 @@ def test_own_rows_cannot_be_ticked(room: MoneyRoom) -> None:
         assert queries.home(view).to_check == 0
 
 
+def test_refunds_stand_by_what_is_on_them_and_not_by_a_random_reference(room: MoneyRoom) -> None:
+    for ref in [room.paid_lot("GP")[0] for _ in range(2)]:
+        room.terminate(ref)
+    batch = room.prepare(*room.due())
+    with room.world.view("cashier") as view:
+        for cards in (queries.queue(view), list(queries.batch_card(view, batch).rows)):
+            told = [(card.due_on, card.lot, card.bidder) for card in cards]
+            assert len(told) >= 4 and told == sorted(told)
+
+
 def test_sub_accounts_tell_nothing_and_see_slips() -> None:
     numbers = [demands.new_sub_account() for _ in range(300)]
     assert len(set(numbers)) == 300 and all(demands.is_sub_account(number) for number in numbers)
