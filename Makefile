@@ -140,9 +140,10 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 ci: ## all that a change must pass
 	@d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; BIDHALL_WALK_TOWN="$$d/town" $(MAKE) --no-print-directory ci-steps
 
-# The short walk is part of the whole one.
-ci-steps: QUICK := pure or acts or pages
-ci-steps: lint types contracts scanner test journeys long suite-pg town walk
+# The short walk is part of the whole one. The tiers in one run: what waits leaves the cores to what reckons.
+ci-steps: QUICK := pure or acts or pages or journeys or long
+ci-steps: JOBS := 4
+ci-steps: lint types contracts scanner test suite-pg town walk
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

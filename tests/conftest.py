@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,14 @@ IS_PG_WHOLE = os.environ.get("TEST_PG") == "whole"
 NO_BROWSER = "no browser: no Chromium on this machine (make browser installs one when root)"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files of tests lie in memory where there is enough. The collector of circles looks less often: a run keeps much and leaves few."""
+    from tests.kit import in_memory
+
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", in_memory.place())
+    gc.set_threshold(50_000, 20, 100)
+
+
 @pytest.hookimpl(tryfirst=True)  # before the choice by -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
@@ -52,7 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         from tests.kit.scheduling import longest_first
 
-        at = {nodeid: place for place, nodeid in enumerate(longest_first(item.nodeid for item in items))}
+        long = {item.nodeid for item in items if item.get_closest_marker("long")}
+        at = {nodeid: place for place, nodeid in enumerate(longest_first((item.nodeid for item in items), long))}
         items.sort(key=lambda item: at[item.nodeid])
 
 

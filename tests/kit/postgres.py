@@ -26,6 +26,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.kit import in_memory
+
 UNPRIVILEGED = "nobody"
 SETTINGS = {
     "listen_addresses": "",  # a socket in our own folder only
@@ -65,8 +67,6 @@ def copy_wheel_binaries(site: Path, to: Path) -> Path:
     return to / newest / "bin"
 
 
-IN_MEMORY = 8 * 2**30
-"""Free bytes below which a server for tests keeps its data on the disk."""
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 """As a real one runs: for what measures, not for what tests."""
 
@@ -79,19 +79,12 @@ def server(*, durable: bool = False) -> Iterator[str]:
         yield given
         return
     # Short: a socket's path has room for 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="bidhall-pg-", dir="/tmp" if durable else _quick_place()))
+    folder = Path(tempfile.mkdtemp(prefix="bidhall-pg-", dir="/tmp" if durable else in_memory.place()))
     try:
         with _started(folder, SETTINGS | (DURABLE if durable else {})) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _quick_place() -> str:
-    """Memory where there is enough: a database is 400 files, and a test has one of its own."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > IN_MEMORY
-    return str(memory) if roomy else "/tmp"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
@@ -25,6 +25,9 @@ TOGETHER = re.compile(r"tests/web/bundles/")
 WEIGHTS = (("tests/walk/", 60.0), ("tests/faults/", 10.0), ("tests/journeys/", 20.0), ("tests/laws/", 20.0), ("tests/js/", 10.0),
            ("tests/web/bundles/", 0.5), ("tests/web/desks/", 1.0), ("tests/web/", 0.3), ("tests/evaluation/", 0.5),
            ("tests/deposits/", 0.5), ("tests/trading/", 0.1), ("tests/", 0.02))  # fmt: skip
+
+LONG = 15.0
+"""Rough seconds of a test of the tier that takes long."""
 
 
 def group(nodeid: str) -> str:
@@ -42,12 +45,12 @@ def weight(nodeid: str) -> float:
     return next((seconds for begin, seconds in WEIGHTS if nodeid.startswith(begin)), 0.0)
 
 
-def longest_first(nodeids: Iterable[str]) -> list[str]:
-    """The ids, those of the heaviest group first; within a group they stay in their order."""
+def longest_first(nodeids: Iterable[str], long: Collection[str] = ()) -> list[str]:
+    """The ids, those of the heaviest group first; within a group they stay in their order. ``long``: ids of that tier."""
     kept = list(nodeids)
     heavy: defaultdict[str, float] = defaultdict(float)
     for nodeid in kept:
-        heavy[group(nodeid)] += weight(nodeid)
+        heavy[group(nodeid)] += max(weight(nodeid), LONG if nodeid in long else 0)
     return sorted(kept, key=lambda nodeid: (-heavy[group(nodeid)], group(nodeid)))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import Dialect
 from sqlalchemy.util import LRUCache
@@ -45,7 +46,24 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def templates_in(folder: Path) -> dict[str, Any]:
     """Jinja's options of an application whose compiled templates are kept in a folder."""
     folder.mkdir(exist_ok=True)
-    return {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
+    return {**Flask.jinja_options, "bytecode_cache": KeptTemplates(str(folder))}
+
+
+class KeptTemplates(FileSystemBytecodeCache):
+    """Compiled templates in a folder, and each that was read once in the process too: a test's application reads them all anew."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self._read: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        key = (bucket.key, bucket.checksum)
+        if key in self._read:
+            bucket.code = self._read[key]
+            return
+        super().load_bytecode(bucket)
+        if bucket.code is not None:
+            self._read[key] = bucket.code
 
 
 _DIALECTS: dict[tuple[str, str], tuple[Dialect, Any]] = {}

@@ -36,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="of the whole walk: make walk"))
 
 
+@pytest.fixture(scope="session")
+def judged(run_folder: Path) -> Path:
+    """Where the walks of this run, of all workers, remember what axe found nothing wrong with."""
+    folder = run_folder / "judged"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def variant(request: pytest.FixtureRequest) -> tuple[str, int]:
     lang, width = request.param
@@ -60,8 +68,8 @@ def town(filled: Path, variant: tuple[str, int], tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-def walk(browser: Browser, town: Town, variant: tuple[str, int]) -> Iterator[Walk]:
+def walk(browser: Browser, town: Town, variant: tuple[str, int], judged: Path) -> Iterator[Walk]:
     """People for a walk. At its end every link they were shown is tried."""
-    going = Walk(town, browser, *variant)
+    going = Walk(town, browser, *variant, judged)
     yield going
     going.end()

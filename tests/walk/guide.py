@@ -10,7 +10,8 @@ of the content policy, a finding of axe, a page wider than its window (at 1440 a
 took more than five seconds, text that is not in the walk's language, a page that leads nowhere, a grey button without its reason. At the
 end of a walk every link that was shown anywhere is asked for (two of each kind and person in a town).
 
-axe judges at the walk's own width; a page made of the same parts as one it found nothing wrong with is not judged again in a run.
+axe judges at the walk's own width; a page made of the same parts as one it found nothing wrong with is not judged again in a run. Who
+signed in a moment ago in the same town comes back with that sign-in.
 
 Scripts choose by address, name of a field or role, not by words: the same walk runs in both languages.
 """
@@ -23,6 +24,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,7 @@ from urllib.parse import urljoin, urlsplit
 import pypdfium2 as pdfium
 
 from tests.walk import pictures, words
-from tests.walk.town import Town
+from tests.walk.town import SignIn, Town
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Download, Page, Request, Response
@@ -43,6 +45,8 @@ SLOWEST = float(os.environ.get("BIDHALL_WALK_SECONDS", "5"))
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EXAMPLES = 2
+SIGNED_IN = timedelta(minutes=5)
+"""How long a sign-in serves the next walks: half of what acts of weight take for fresh."""
 OWN = ("/account", "/bidder", "/agency", "/centre", "/hall", "/expert", "/cashier", "/supervisor", "/admin")
 """Pages that answer each person otherwise."""
 RUN_AXE = """async (rules) => {
@@ -63,8 +67,6 @@ BUILT = """() => {
   return built(document.documentElement);
 }"""
 """What a page is made of: elements, classes, names of attributes, whether there is text; what is alike once, rows in any order."""
-JUDGED: set[tuple[str, int]] = set()
-"""What axe found nothing wrong with, and at which width."""
 WIDE = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
   if (wide <= 0) return '';
@@ -77,6 +79,9 @@ GREY = """() => [...document.querySelectorAll('button:disabled, [aria-disabled=t
   .map(b => b.outerHTML.slice(0, 160))"""
 HELP = """() => !!document.querySelector('main h1:not(.sr)') && !!document.querySelector('header nav') &&
   !document.querySelector('[data-help]')"""
+DRAWN = (
+    "async () => { await document.fonts.ready; for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }"
+)
 WAYS = "() => document.querySelectorAll('main :is(a[href], button, input, summary, table, dl)').length"
 CHOICE = re.compile(r"[?&](lang|theme)=")
 """Another language or look of the same page."""
@@ -94,17 +99,38 @@ class Walk:
     browser: Browser
     lang: str
     width: int
+    judged: Path
+    """A folder of the run, for all its workers: names of what axe found nothing wrong with."""
     _guests: dict[str, Guest] = field(default_factory=dict)
 
     def person(self, username: str) -> Guest:
-        """Somebody of the town, signed in once for the walk, on the page their work begins with."""
+        """Somebody of the town, signed in, on the page their work begins with."""
         if username not in self._guests:
-            guest = self._guests[username] = Guest(self, username, self._context())
-            guest.go("/account/sign-in")
-            guest.page.fill("#f-username", username)
-            guest.page.fill("#f-password", PASSWORD)
-            guest.press("main form button")
+            self._guests[username] = self._back(username) or self._sign_in(username)
         return self._guests[username]
+
+    def _sign_in(self, username: str) -> Guest:
+        guest = Guest(self, username, self._context())
+        guest.go("/account/sign-in")
+        guest.page.fill("#f-username", username)
+        guest.page.fill("#f-password", PASSWORD)
+        guest.press("main form button")
+        self.town.signed_in[username] = SignIn(guest.context.cookies(), guest.place, self.town.now + SIGNED_IN)
+        return guest
+
+    def _back(self, username: str) -> Guest | None:
+        """By the sign-in of an earlier walk, where it still leads where it led then: not after another role was taken, or signing out."""
+        kept = self.town.signed_in.pop(username, None)
+        if kept is None or kept.until < self.town.now:
+            return None
+        guest = Guest(self, username, self._context())
+        guest.context.add_cookies(kept.cookies)
+        guest.go("/account/sign-in")
+        if guest.place != kept.home:
+            guest.context.close()
+            return None
+        self.town.signed_in[username] = kept
+        return guest
 
     def stranger(self) -> Guest:
         """Somebody who is not signed in, on the portal; a new one each time."""
@@ -124,6 +150,8 @@ class Walk:
         """Every link that was shown must lead somewhere."""
         for guest in self._guests.values():
             guest.try_links()
+            if kept := self.town.signed_in.get(guest.username):
+                kept.cookies = guest.context.cookies()
             guest.context.close()
         self._guests.clear()
 
@@ -170,6 +198,11 @@ class Guest:
         took = request.timing["responseEnd"] / 1000
         if took > SLOWEST and request.resource_type != "eventsource":
             self._told.append(f"{took:.1f} s {request.method} {request.url}")
+
+    @property
+    def place(self) -> str:
+        """The path of the page this person is on."""
+        return urlsplit(self.page.url).path
 
     # --- moving -------------------------------------------------------------------------------------------------------
 
@@ -253,7 +286,7 @@ class Guest:
             wrong += [f"grey without a reason: {html}" for html in self.page.evaluate(GREY)]
             if not self.page.evaluate(WAYS):
                 wrong.append("a dead end: nothing on the page leads on")
-            if not urlsplit(self.page.url).path.startswith("/help") and self.page.evaluate(HELP):
+            if not self.place.startswith("/help") and self.page.evaluate(HELP):
                 wrong.append("no way from the title to the help of the page")
             self._note_links()
         who = f"{self.username or 'a stranger'} ({self.walk.lang}) at {self.page.url}"
@@ -269,27 +302,27 @@ class Guest:
 
     def _judged(self) -> list[str]:
         """What axe finds, at the walk's own width; nothing, where it found nothing on a page made of the same."""
-        made = (sha256(self.page.evaluate(BUILT).encode()).hexdigest(), self.walk.width)
-        if made in JUDGED:
+        made = self.walk.judged / f"{sha256(self.page.evaluate(BUILT).encode()).hexdigest()}-{self.walk.width}"
+        if made.exists():
             return []
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(AXE + "\nundefined")
         found = self.page.evaluate(RUN_AXE, RULES)
         if not found:
-            JUDGED.add(made)
+            made.touch()
         return [f"axe at {self.walk.width}: {one}" for one in found]
 
     def _settle(self) -> None:
         with contextlib.suppress(Exception):
             self.page.wait_for_load_state("load", timeout=10_000)
-        self.page.evaluate("async () => { await document.fonts.ready; await new Promise(r => setTimeout(r, 60)); }")
+        self.page.evaluate(DRAWN)
 
     def _shot(self, width: int) -> None:
         folder = os.environ.get("BIDHALL_WALK_SHOTS")
         if folder:
             kept = Path(folder)
             kept.mkdir(parents=True, exist_ok=True)
-            name = re.sub(r"[^A-Za-z0-9]+", "_", urlsplit(self.page.url).path).strip("_") or "portal"
+            name = re.sub(r"[^A-Za-z0-9]+", "_", self.place).strip("_") or "portal"
             number = len(list(kept.glob(f"*-{self.walk.lang}-{width}.png")))
             whole = f"{number:03d}-{self.username or 'public'}-{name}-{self.walk.lang}-{width}.png"
             self.page.screenshot(path=kept / whole, full_page=True)
@@ -309,7 +342,7 @@ class Guest:
         return [link.removeprefix(self.walk.town.base) for link in self.page.evaluate(LINKS)]
 
     def _note_links(self) -> None:
-        self.walk.town.looked.add(kind_of(urlsplit(self.page.url).path))
+        self.walk.town.looked.add(kind_of(self.place))
         kinds = self.walk.town.links.setdefault(self.username, {})
         for link in self.page.evaluate(LINKS):
             path = link.partition("#")[0]

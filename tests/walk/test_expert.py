@@ -27,9 +27,9 @@ def ref(town: Town) -> str:
 
 
 @pytest.fixture(scope="module")
-def walk(browser: Browser, town: Town, variant: tuple[str, int]) -> Iterator[Walk]:
+def walk(browser: Browser, town: Town, variant: tuple[str, int], judged: Path) -> Iterator[Walk]:
     """The members stay signed in for the whole evaluation: a key file is opened once."""
-    going = Walk(town, browser, *variant)
+    going = Walk(town, browser, *variant, judged)
     yield going
     going.end()
 

@@ -4,6 +4,7 @@ its answer, countersignatures, the record signed, opened and read back."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,9 +26,9 @@ def ref(town: Town) -> str:
 
 
 @pytest.fixture(scope="module")
-def walk(browser: Browser, town: Town, variant: tuple[str, int]) -> Iterator[Walk]:
+def walk(browser: Browser, town: Town, variant: tuple[str, int], judged: Path) -> Iterator[Walk]:
     """Officers, host and bidders stay signed in for the whole opening: a key file is opened once."""
-    going = Walk(town, browser, *variant)
+    going = Walk(town, browser, *variant, judged)
     yield going
     going.end()
 

@@ -64,6 +64,15 @@ PACE = 0.2
 
 
 @dataclass
+class SignIn:
+    """What a person's browser holds after signing in, the page it led to, and until when other walks may go on with it."""
+
+    cookies: list[Any]
+    home: str
+    until: datetime
+
+
+@dataclass
 class Town:
     """A served copy. ``base`` is its address, ``facts`` what the town says of itself (``town.json``)."""
 
@@ -86,6 +95,7 @@ class Town:
     looked: set[str] = field(default_factory=set)
     """Kinds of pages somebody has looked at."""
     tried: set[tuple[str, str]] = field(default_factory=set)
+    signed_in: dict[str, SignIn] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
