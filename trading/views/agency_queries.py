@@ -1,21 +1,20 @@
-"""What purchaser and agency read beside lot_cards: what waits for them, lawful moments, the award, objections, the contract.
+"""What purchaser and agency read beside lot_cards and agency_waiting: lawful moments, the award, objections, the contract.
 
 Nothing here counts bidders or names one before the opening list is published: an objection's author is shown only from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
 
-from trading import draws, rulebook
+from trading import rulebook
 from trading.awarding import awards, contracts, disputes
-from trading.custody import officers, successions
-from trading.kernel.access import Act, Role, fitting, may
+from trading.custody import officers
+from trading.kernel.access import Act, Role, fitting
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
@@ -23,30 +22,11 @@ from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.parties.parties import Party
-from trading.procedures import procedure_of
 from trading.rulebook import calendars
 from trading.rulebook.timetable import Bound
-from trading.tendering import enquiries, planning, projects
+from trading.tendering import planning, projects
 from trading.tendering.projects import Project
 from trading.tendering.tenders import Lot, Tender
-
-DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
-"""States of a lot in which a public draw may want its purchaser."""
-CUTOFF_NEAR = timedelta(days=3)
-"""How long before the last day of clarifications the home page names it."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """One thing that waits for the one who looks. ``kind`` names the duty, ``of`` the project, lot, enquiry or objection, ``lot`` the lot's
-    reference ("" for a project), ``until`` the last moment where the law names one, ``rule`` the rule it rests on."""
-
-    kind: str
-    of: str
-    title: str
-    lot: str = ""
-    until: datetime | None = None
-    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,7 +257,7 @@ def objection_cards(view: View) -> list[ObjectionCard]:
     """Objections and challenges to all own lots: those to be answered first, by their last moment. Refuses: NotAllowed."""
     view.require(Act.OBJECTION_ANSWER)
     rows = view.session.scalars(
-        select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(_own_lot_ids(view)))
+        select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(own_lot_ids(view)))
     )
     return [
         _objection_card(view, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
@@ -315,7 +295,7 @@ def _objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
     )
 
 
-def _own_lot_ids(view: View) -> Any:
+def own_lot_ids(view: View) -> Any:
     own = or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id)
     return (
         select(Lot.id)
@@ -323,99 +303,3 @@ def _own_lot_ids(view: View) -> Any:
         .join(Project, Project.id == Tender.project_id)
         .where(own)
     )
-
-
-# --- what waits -------------------------------------------------------------------------------------------------------------------
-
-
-def waiting(view: View) -> list[Waiting]:
-    """Everything that waits for the one who looks, in the role they act in, nearest limit first."""
-    own = or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id)
-    found: list[Waiting] = []
-    for project in view.session.scalars(select(Project).where(own, Project.state != "FILED")):
-        found += _of_project(view, project)
-    for lot in view.session.scalars(
-        select(Lot).where(Lot.id.in_(_own_lot_ids(view)), Lot.state.not_in(("ARCHIVED", "CLOSING")))
-    ):
-        found += _of_lot(view, lot)
-    return sorted(found, key=lambda one: (one.until is None, one.until or view.now, one.of, one.kind))
-
-
-def waiting_on(view: View, lot: Lot) -> list[Waiting]:
-    """What waits on one lot for the one who looks, nearest limit first."""
-    return sorted(_of_lot(view, lot), key=lambda one: (one.until is None, one.until or view.now, one.of, one.kind))
-
-
-def _of_project(view: View, project: Project) -> Iterator[Waiting]:
-    if project.state == "DRAFT" and may(view.actor, Act.PROJECT_FILE):
-        yield Waiting("project_draft", project.ref, project.name, rule="A-01")
-    elif project.state == "RETURNED" and may(view.actor, Act.PROJECT_FILE):
-        yield Waiting("project_returned", project.ref, project.name, rule="A-05")
-    elif project.state == "ACCEPTED" and may(view.actor, Act.TENDER_DRAFT):
-        if view.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is None:
-            yield Waiting("tender_missing", project.ref, project.name)
-
-
-def _of_lot(view: View, lot: Lot) -> Iterator[Waiting]:
-    if lot.state == "ACCEPTED" and may(view.actor, Act.LOT_PUBLISH):
-        yield Waiting("lot_prepare", lot.ref, lot.name, lot.ref)
-    if (
-        lot.state in ("NOTICE", "BIDDING")
-        and may(view.actor, Act.ENQUIRY_ANSWER)
-        and lot.deadline
-        and view.now < lot.deadline
-    ):
-        asked = select(enquiries.Enquiry).where(
-            enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.answered_at.is_(None)
-        )
-        for row in view.session.scalars(asked):
-            yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
-        cutoff = clarify_cutoff(view, lot)
-        if cutoff is not None and timedelta() < cutoff.at - view.now <= CUTOFF_NEAR:
-            yield Waiting("clarify_cutoff", lot.ref, lot.name, lot.ref, cutoff.at, cutoff.rule.id)
-    change = officers.open_change(view.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
-    if (
-        change is not None
-        and change.kind == "officers"
-        and not change.plan["confirmed_by"]
-        and may(view.actor, Act.OFFICERS_CONFIRM)
-    ):
-        if change.plan["by"] != view.actor.account_id:
-            yield Waiting("officers_confirm", lot.ref, lot.name, lot.ref, change.deadline - successions.SETTLE)
-    if may(view.actor, Act.OBJECTION_ANSWER):
-        for one in disputes.open_on(view.session, lot):
-            yield Waiting(one.kind, one.ref, lot.name, lot.ref, one.due_at, str(one.reason.get("rule", "")))
-    yield from _after_opening(view, lot)
-
-
-def _after_opening(view: View, lot: Lot) -> Iterator[Waiting]:
-    if lot.state == "QUAL_REVIEW" and may(view.actor, Act.QUALIFICATION_REVIEW):
-        yield Waiting("qualify", lot.ref, lot.name, lot.ref, rule="P-43")
-    if lot.state in DRAWN_IN and may(view.actor, Act.DRAW_TAKE_PART):
-        for draw in view.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == lot.id).order_by(draws.Draw.id)):
-            if draws.awaits_tenderee(draw):
-                yield Waiting("draw", draw.label, lot.name, lot.ref)
-    if lot.state == "FAILED" and may(view.actor, Act.TENDER_DRAFT):
-        if view.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
-            yield Waiting("failed", lot.ref, lot.name, lot.ref)
-    row = awards.find(view.session, lot)
-    if row is None:
-        return
-    decides = may(view.actor, Act.AWARD_DECIDE)
-    tells = may(view.actor, Act.NOTICE_PUBLISH)
-    law = procedure_of(lot)
-    publicity = law.award.publicity
-    if lot.state == "REPORT" and publicity is not None and tells:
-        latest = bounds(view, lot, "candidates_published", {"report_received": row.proposed_at}).latest
-        yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, publicity.starts)
-    elif lot.state == "REPORT" and publicity is None and decides:
-        yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, law.award.decide or "")
-    elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and view.now >= row.publicity_until:
-        yield Waiting("decide", lot.ref, lot.name, lot.ref, rule="E-07")
-    elif lot.state == "AWARD" and tells:
-        yield Waiting("announce", lot.ref, lot.name, lot.ref, row.announce_by, law.award.announce or "")
-    elif lot.state == "RESULT" and may(view.actor, Act.CONTRACT_RECORD):
-        yield Waiting("contract", lot.ref, lot.name, lot.ref, row.contract_by, law.contract.sign)
-    elif lot.state == "CONTRACT" and may(view.actor, Act.CONTRACT_RECORD):
-        made = contracts.contract(view.session, lot)
-        yield Waiting("publish_contract", lot.ref, lot.name, lot.ref, made.publish_by, law.contract.publish or "")

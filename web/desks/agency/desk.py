@@ -11,8 +11,8 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.work import View
 from trading.rulebook import calendars
-from trading.views import agency_queries, lot_cards
-from trading.views.agency_queries import Waiting
+from trading.views import agency_waiting, lot_cards
+from trading.views.agency_waiting import Waiting
 from web.desks.agency import (
     answers as agency_answers,
 )
@@ -82,7 +82,7 @@ def _to_keep(view: View) -> list[Duty]:
 @agency.page("", needs=SEE)
 def home() -> str:
     with reading() as view:
-        found = agency_queries.waiting(view)
+        found = agency_waiting.waiting(view)
         projects, lots = lot_cards.own_projects(view), lot_cards.own_lots(view)
         working = calendars.current(view.session).day_kind(local_day(view.now)).working
         ticks = [Tick(one.until, duty_of(one).label, due=True) for one in found if one.until]
@@ -134,7 +134,7 @@ def rail() -> list[Group]:
     with reading() as view:
         if not may(view.actor, SEE):
             return []
-        found = agency_queries.waiting(view)
+        found = agency_waiting.waiting(view)
         kept = forfeits.to_decide(view) if may(view.actor, Act.AWARD_DECIDE) else 0
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from trading.views.agency_queries import Waiting
+from trading.views.agency_waiting import Waiting
 from web.http.layout import Duty
 
 

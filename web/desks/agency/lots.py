@@ -18,7 +18,7 @@ from trading.procedures import procedure_of
 from trading.rulebook import calendars
 from trading.tendering import bid_forms, planning, tenders
 from trading.tendering.tenders import Lot
-from trading.views import agency_queries, lot_cards
+from trading.views import agency_queries, agency_waiting, lot_cards
 from trading.views.lot_cards import LotCard
 from web.desks.agency.duties import duty_of
 from web.desks.agency.projects import read_lot
@@ -137,7 +137,7 @@ def lot_page(ref: str) -> str:
             card,
             "",
             rows=rows,
-            duties=[] if lot.state == "ACCEPTED" else [duty_of(one) for one in agency_queries.waiting_on(view, lot)],
+            duties=[] if lot.state == "ACCEPTED" else [duty_of(one) for one in agency_waiting.waiting_on(view, lot)],
             notices=lot_cards.notice_cards(view, lot)[::-1],
             cutoff=cutoff,
             cutoff_words=bound_words(cutoff),
