@@ -14,6 +14,10 @@ from trading.kernel.access import Act
 from trading.kernel.calendar import day_end
 from trading.kernel.money import Money
 from trading.kernel.work import View
+from trading.tendering.tenders import Lot
+
+MET = ("SENT", "CONVERTED", "CONFIRMED")
+"""States of a refund that has been paid, or has become the performance deposit."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,18 @@ class RefundLimit:
     reason: dict[str, Any]
 
 
-def refund_limits(view: View) -> list[RefundLimit]:
-    """Refunds of lots whose payers are public; those of sealed lots are on no list here, nor money that is held. Refuses: NotAllowed."""
+def refund_limits(view: View, *, of: Lot | None = None, running: bool = False) -> list[RefundLimit]:
+    """Refunds of lots whose payers are public, or of one of them; those of sealed lots are on no list here, nor money that is held.
+    ``running``: only those that wait to be paid. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
     is_public = demands.publicity(view.session)
     held = demands.held_demands(view.session, view.now)
-    rows = view.session.scalars(select(Refund).where(Refund.demand_id.is_not(None), Refund.state != "FORFEITED"))
+    rows = select(Refund).join(demands.DepositDemand, demands.DepositDemand.id == Refund.demand_id)
+    rows = rows.where(Refund.state.not_in(("FORFEITED", *MET) if running else ("FORFEITED",)))
+    if of is not None:
+        rows = rows.where(demands.DepositDemand.lot_id == of.id)
     found = []
-    for row in rows:
+    for row in view.session.scalars(rows.order_by(Refund.id)):
         demand = row.demand
         if demand is None:
             continue

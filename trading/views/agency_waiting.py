@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import selectinload
 
 from trading.awarding.awards import Award
@@ -24,6 +23,7 @@ from trading.tendering.enquiries import Enquiry
 from trading.tendering.projects import Project
 from trading.tendering.tenders import Lot, Tender
 from trading.views.agency_queries import bounds, clarify_cutoff, own_lot_ids
+from trading.views.rows import by_lot
 
 DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
 """States of a lot in which a public draw may want its purchaser."""
@@ -88,44 +88,24 @@ class _Known:
     tendered_again: frozenset[int]
 
 
-class _OfLot(Protocol):
-    lot_id: Any
-
-
-Row = TypeVar("Row", bound=_OfLot)
-
-
 def _known(view: View, lots: Sequence[Lot]) -> _Known:
     def of(*states: str) -> list[int]:
         return [lot.id for lot in lots if not states or lot.state in states]
 
-    def by_lot(rows: Select[Row], ids: list[int]) -> dict[int, list[Row]]:
-        found: dict[int, list[Row]] = defaultdict(list)
-        for row in view.session.scalars(rows) if ids else ():
-            found[row.lot_id].append(row)
-        return found
+    def rows(table: Any, ids: list[int], *where: Any, along: Any = ()) -> dict[int, list[Any]]:
+        wanted = select(table).where(table.lot_id.in_(ids), *where).options(*along).order_by(table.id)
+        return by_lot(view.session, wanted) if ids else {}
 
     announced, drawn, failed = of("NOTICE", "BIDDING"), of(*DRAWN_IN), of("FAILED")
     contracted, all_of_them = of("CONTRACT"), of()
     again = select(Lot.predecessor_id).where(Lot.predecessor_id.in_(failed))
     return _Known(
-        by_lot(
-            select(Enquiry).where(Enquiry.lot_id.in_(announced), Enquiry.answered_at.is_(None)).order_by(Enquiry.id),
-            announced,
-        ),
-        by_lot(select(PolicyChange).where(PolicyChange.lot_id.in_(announced), PolicyChange.state == "OPEN"), announced),
-        by_lot(
-            select(Objection)
-            .where(Objection.lot_id.in_(all_of_them), Objection.state.in_(OPEN))
-            .order_by(Objection.id),
-            all_of_them,
-        ),
-        by_lot(
-            select(Draw).where(Draw.lot_id.in_(drawn)).options(selectinload(Draw.turns)).order_by(Draw.id),
-            drawn,
-        ),
-        by_lot(select(Award).where(Award.lot_id.in_(all_of_them)), all_of_them),
-        by_lot(select(Contract).where(Contract.lot_id.in_(contracted)), contracted),
+        rows(Enquiry, announced, Enquiry.answered_at.is_(None)),
+        rows(PolicyChange, announced, PolicyChange.state == "OPEN"),
+        rows(Objection, all_of_them, Objection.state.in_(OPEN)),
+        rows(Draw, drawn, along=[selectinload(Draw.turns)]),
+        rows(Award, all_of_them),
+        rows(Contract, contracted),
         frozenset(one for one in view.session.scalars(again) if one is not None) if failed else frozenset(),
     )
 

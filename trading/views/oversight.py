@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act
@@ -21,6 +21,7 @@ from trading.procedures import procedure_of
 from trading.tendering import enquiries, terms
 from trading.tendering.tenders import Lot
 from trading.views.agency_queries import ObjectionCard
+from trading.views.rows import by_lot
 
 SOON = timedelta(hours=24)
 STATES = ("late", "soon", "running", "kept", "kept_late")
@@ -48,49 +49,82 @@ class Limit:
         return "late" if now >= self.until else "soon" if self.until - now <= SOON else "running"
 
 
-def limits(view: View) -> list[Limit]:
-    """All limits of all published lots, the nearest last moment first. Refuses: NotAllowed."""
+def limits(view: View, *, of: Lot | None = None, running: bool = False) -> list[Limit]:
+    """All limits of all published lots (or of one lot), the nearest last moment first; ``running``: only those that nothing has met yet.
+    Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
-    found: list[Limit] = []
-    for lot in view.session.scalars(select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.id)):
-        found += _of_lot(view, lot)
+    known = _known(view, of, running)
+    lots = select(Lot).where(Lot.published_at.is_not(None))
+    if of is not None or running:
+        lots = lots.where(Lot.id.in_(known.lots))
+    found = [one for lot in view.session.scalars(lots.order_by(Lot.id)) for one in _of_lot(view, lot, known)]
+    found = [one for one in found if one.met_at is None] if running else found
     return sorted(found, key=lambda one: (one.until, one.lot, one.kind, one.of))
 
 
-def _of_lot(view: View, lot: Lot) -> Iterator[Limit]:
+@dataclass(frozen=True)
+class _Known:
+    """What limits are read from, by the lot's row number."""
+
+    questions: dict[int, list[enquiries.Enquiry]]
+    objections: dict[int, list[disputes.Objection]]
+    awards: dict[int, list[awards.Award]]
+    contracts: dict[int, list[contracts.Contract]]
+
+    @property
+    def lots(self) -> set[int]:
+        return {*self.questions, *self.objections, *self.awards}
+
+
+def _known(view: View, of: Lot | None, running: bool) -> _Known:
+    """``running``: without what has met every limit it can have."""
+
+    def rows(table: Any, *where: Any) -> dict[int, list[Any]]:
+        wanted = select(table).where(*where) if of is None else select(table).where(table.lot_id == of.id, *where)
+        return by_lot(view.session, wanted.order_by(table.id))
+
+    question, objection, award, made = enquiries.Enquiry, disputes.Objection, awards.Award, contracts.Contract
+    open_contract = or_(made.published_at.is_(None), made.file_by.is_not(None) & made.filed_at.is_(None))
+    settled = select(made.lot_id).where(~open_contract)
+    return _Known(
+        rows(question, question.due_at.is_not(None), *([question.answered_at.is_(None)] if running else [])),
+        rows(objection, objection.state != "WITHDRAWN", *([objection.answered_at.is_(None)] if running else [])),
+        rows(award, *([award.lot_id.not_in(settled)] if running else [])),
+        rows(made, *([open_contract] if running else [])),
+    )
+
+
+def _of_lot(view: View, lot: Lot, known: _Known) -> Iterator[Limit]:
     agency = lot.project.agency.name if lot.project.agency else lot.project.purchaser.name
     stopped = lot.failure is not None
-    asked = view.session.scalars(
-        select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.due_at.is_not(None))
-    )
-    for question in asked:
+    for question in known.questions.get(lot.id, ()):
         if question.due_at is not None and not (stopped and question.answered_at is None):
             yield Limit(
                 "enquiry", question.ref, lot.ref, lot.title, agency, "T-20", question.due_at, question.answered_at
             )
-    for one in view.session.scalars(select(disputes.Objection).where(disputes.Objection.lot_id == lot.id)):
-        if one.state != "WITHDRAWN":
-            yield Limit(
-                one.kind,
-                one.ref,
-                lot.ref,
-                lot.title,
-                agency,
-                str(one.reason.get("rule", "")),
-                one.due_at,
-                one.answered_at,
-                dict(one.reason),
-            )
-    for limit in _after_report(view, lot, agency):
-        if not (stopped and limit.met_at is None):
-            yield limit
+    for one in known.objections.get(lot.id, ()):
+        yield Limit(
+            one.kind,
+            one.ref,
+            lot.ref,
+            lot.title,
+            agency,
+            str(one.reason.get("rule", "")),
+            one.due_at,
+            one.answered_at,
+            dict(one.reason),
+        )
+    for row in known.awards.get(lot.id, ()):
+        made = next(iter(known.contracts.get(lot.id, ())), None)
+        for limit in _after_report(view, lot, agency, row, made):
+            if not (stopped and limit.met_at is None):
+                yield limit
 
 
-def _after_report(view: View, lot: Lot, agency: str) -> Iterator[Limit]:
-    row, made = awards.find(view.session, lot), contracts.find(view.session, lot)
+def _after_report(
+    view: View, lot: Lot, agency: str, row: awards.Award, made: contracts.Contract | None
+) -> Iterator[Limit]:
     buyer = lot.project.purchaser.name
-    if row is None:
-        return
 
     def one(
         kind: str, owner: str, rule: str | None, until: datetime | None, met: datetime | None, reasons: dict[str, Any]
@@ -136,12 +170,20 @@ def published_questions(view: View, lot: Lot) -> int:
     return int(view.session.scalar(asked) or 0)
 
 
-def objections(view: View) -> list[ObjectionCard]:
-    """Objections and challenges to all lots, the open ones first by their last moment. Refuses: NotAllowed."""
+def open_objections(view: View) -> int:
+    """How many want an answer. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
-    rows = view.session.scalars(select(disputes.Objection))
+    count = select(func.count()).select_from(disputes.Objection).where(disputes.Objection.state.in_(disputes.OPEN))
+    return int(view.session.scalar(count) or 0)
+
+
+def objections(view: View, *, of: Lot | None = None) -> list[ObjectionCard]:
+    """Objections and challenges to all lots or to one, the open ones first by their last moment. Refuses: NotAllowed."""
+    view.require(Act.SUPERVISE)
+    rows = select(disputes.Objection)
+    found = view.session.scalars(rows if of is None else rows.where(disputes.Objection.lot_id == of.id))
     return [
-        objection_card(view, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+        objection_card(view, row) for row in sorted(found, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
     ]
 
 

@@ -111,7 +111,7 @@ def _for_templates() -> dict[str, Any]:
 # --- what is looked at ------------------------------------------------------------------------------------------------
 
 
-def refund_limits(view: View) -> list[Limit]:
+def refund_limits(view: View, *, of: Lot | None = None, running: bool = False) -> list[Limit]:
     """Refunds of lots whose payers are public, as limits like any other."""
     return [
         Limit(
@@ -125,14 +125,13 @@ def refund_limits(view: View) -> list[Limit]:
             one.met_at,
             one.reason,
         )
-        for one in limits.refund_limits(view)
+        for one in limits.refund_limits(view, of=of, running=running)
     ]
 
 
-def all_limits(view: View) -> list[Limit]:
-    return sorted(
-        [*oversight.limits(view), *refund_limits(view)], key=lambda one: (one.until, one.lot, one.kind, one.of)
-    )
+def all_limits(view: View, *, running: bool = False) -> list[Limit]:
+    found = [*oversight.limits(view, running=running), *refund_limits(view, running=running)]
+    return sorted(found, key=lambda one: (one.until, one.lot, one.kind, one.of))
 
 
 def limit_href(one: Limit) -> str:
@@ -447,8 +446,10 @@ def report_paper(ref: str) -> Response:
 
 
 def _dossier(view: View, lot: Lot) -> Dossier:
-    of_lot, asked = [one for one in all_limits(view) if one.lot == lot.ref], oversight.published_questions(view, lot)
-    said = [one for one in oversight.objections(view) if one.lot == lot.ref]
+    of_lot = sorted(
+        [*oversight.limits(view, of=lot), *refund_limits(view, of=lot)], key=lambda one: (one.until, one.kind, one.of)
+    )
+    asked, said = oversight.published_questions(view, lot), oversight.objections(view, of=lot)
     if not ceremony.is_public(view.session, lot):
         return Dossier(of_lot, asked, said)
     row, award, contract = (
@@ -499,10 +500,10 @@ def rail() -> list[Group]:
         return []
     path = request.path
     with reading() as view:
-        running = [one for one in all_limits(view) if one.met_at is None]
+        running = all_limits(view, running=True)
         late = sum(1 for one in running if view.now >= one.until)
         soon = sum(1 for one in running if view.now < one.until <= view.now + SOON)
-        waiting = sum(1 for one in oversight.objections(view) if one.state in disputes.OPEN)
+        waiting = oversight.open_objections(view)
     return [
         Group(
             _("Supervision"),
