@@ -26,6 +26,8 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
+from trading.procedures import fields
+from trading.procedures.field import TEXT
 from trading.rulebook import Finding, calendars
 from trading.tendering import documents, notices, signed_terms
 from trading.tendering.documents import TenderDocument
@@ -54,9 +56,9 @@ FAIL_STEPS = {"OPENING": "fail_few", "QUAL_REVIEW": "fail_review", "EVALUATION":
 def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[Finding]]:
     """(everything that keeps the lot from publication, all findings of the timetable)."""
     faults, findings = Faults(), []
-    for where in ("title", "need", "qualification", "contact", "place"):
-        if not str(getattr(lot, where)).strip():
-            faults.add(where, "form.required", rule="O87 art. 13")
+    for field in fields.asked():
+        if field.kind == TEXT and field.needed and not str(field.value(lot)).strip():
+            faults.add(field.name, "form.required", rule="O87 art. 13")
     if lot.deadline is None or lot.opens_at is None:
         faults.add("deadline", "lot.no_timetable")
     elif lot.deadline <= now:
@@ -158,37 +160,16 @@ def _log_published(work: UnitOfWork, lot: Lot, files: Iterable[TenderDocument]) 
 
 def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[str, Any]:
     """What a tender notice must say (O87 art. 13, rulebook §9.2), as canonical JSON values; "" for what a draft still lacks."""
-    project = lot.project
-    return {
-        "project": project.name,
-        "code": project.code or "",
-        "regime": project.regime,
-        "category": project.category,
-        "method": project.method,
-        "purchaser": project.purchaser.name,
-        "agency": project.agency.name if project.agency else "",
-        "region": project.region,
-        "budget": lot.budget.text(),
-        "ceiling": lot.ceiling.text(),
-        "currency": lot.currency,
-        "deposit": lot.deposit.text(),
-        "need": lot.need,
-        "qualification": lot.qualification,
-        "contact": lot.contact,
-        "place": lot.place,
-        "issue_at": _written(lot.issue_at),
-        "clarify_until": _written(lot.clarify_until or lot.deadline),
-        "deadline": _written(lot.deadline),
-        "opens_at": _written(lot.opens_at),
-        "round": lot.round,
-        "policy": _policy_id(session, lot, officers.BID),
-        **_options(session, lot),
-        "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
-    }
-
-
-def _written(moment: datetime | None) -> str:
-    return write_moment(moment) if moment else ""
+    said = [one for one in fields.of_notice("tender") if not one.only or getattr(lot, one.only)]
+    body = {one.name: one.plain(lot) for one in said if one.of}
+    body["clarify_until"] = body["clarify_until"] or body["deadline"]
+    body["policy"] = _policy_id(session, lot, officers.BID)
+    if lot.two_envelopes:
+        body["policy_price"] = _policy_id(session, lot, officers.PRICE)
+    body["files"] = [
+        {"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files
+    ]
+    return body
 
 
 def _policy_id(session: Session, lot: Lot, envelope: str) -> str:
@@ -223,14 +204,6 @@ def preview(view: View, lot: Lot, *, text: str) -> Preview:
 
 def _title(lot: Lot) -> str:
     return lot.tender.title + (f" · {lot.title}" if lot.title != lot.tender.title else "")
-
-
-def _options(session: Session, lot: Lot) -> dict[str, Any]:
-    """What a notice says of how a lot is opened, where in another way than most, and whether it accepts consortia (TReg art. 37)."""
-    found: dict[str, Any] = {"consortium_most": lot.consortium_most} | ({"co_opening": True} if lot.co_opening else {})
-    if lot.two_envelopes:
-        found |= {"two_envelopes": True, "policy_price": _policy_id(session, lot, officers.PRICE)}
-    return found
 
 
 def issue(work: UnitOfWork, lot: Lot) -> None:

@@ -1,4 +1,4 @@
-"""Reference pages made from the code itself: steps, procedures, evaluation methods, access, settings, commands, refusals.
+"""Reference pages made from the code itself: steps, procedures, evaluation methods, fields, access, settings, commands, refusals.
 ``python -m web.reference`` writes them, ``--check`` says whether they are fresh (a house test asks)."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import click
 
 from trading.kernel.access import CLASHES, ROLES, WEIGHTY, Act, Role
 from trading.kernel.flow import Flow
-from web import reference_methods, reference_procedures
+from web import reference_fields, reference_methods, reference_procedures
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
@@ -217,6 +217,7 @@ PAGES = {
     "steps": steps,
     "procedures": reference_procedures.make,
     "methods": reference_methods.make,
+    "fields": reference_fields.make,
     "access": access,
     "settings": settings,
     "commands": commands,

@@ -31,6 +31,7 @@ from trading.kernel.errors import Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.work import View
 from trading.opening import ceremony, findings, rechecks
 from trading.parties import enrolments
+from trading.procedures.fields import FIELDS
 from trading.tendering.tenders import Lot, Tender
 
 FINISHED = ("RESULT", "CONTRACT", "FILING", "CLOSING", "FAILED", "TERMINATED", "ARCHIVED")
@@ -385,13 +386,8 @@ def _take_rules(dossier: _Dossier) -> None:
                 "category": project.category,
                 "method": project.method,
                 "purchaser": project.purchaser.code,
-                "budget": lot.budget.text(),
-                "ceiling": lot.ceiling.text(),
-                "deposit": lot.deposit.text(),
-                "currency": lot.currency,
-                "coefficients": list(lot.coefficients),
+                **{one.name: one.plain(lot) for one in FIELDS if one.bundled},
                 "envelopes": officers.bid_envelopes(lot),
-                "co_opening": lot.co_opening,
                 "state": lot.state,
                 "failure": lot.failure or "",
             },

@@ -5,8 +5,9 @@ database by others, and give plain documents; amounts are Decimal from end to en
 card must not yet say is refused here as well: before the tender period is over a release names no tenderer, no bid and no award.
 
 A card: ``ref``, ``date`` (aware moment of the release), ``tag`` (list), ``title``, ``state`` (rulebook §1.5), ``method`` (M1 … M10),
-``category``, ``regime``, ``currency``, ``purchaser`` and ``agency`` (organisations), and where known ``project`` {id, title}, ``budget``,
-``ceiling`` (Decimal), ``description``, ``price_form``, ``discount_pct``, ``tender_start``, ``tender_end`` (aware moments), ``tenderers``
+``category``, ``regime``, ``currency``, ``purchaser`` and ``agency`` (organisations), and where known ``project`` {id, title}, the fields of
+the lot that are declared with a place in a release, by name (amounts Decimal), ``price_form``, ``discount_pct``, ``tender_start`` (aware
+moment), ``tenderers``
 [organisation], ``bids`` [{id, date, status, tenderer: organisation, amount}], ``awards`` [{id, title, date, status, amount, suppliers:
 [organisation]}], ``contracts`` [{id, award_id, date, status, amount}], ``documents`` [{id, type, title, url, date, format}].
 An organisation: {id, name, code, region}; ``code`` is its unified social credit code (GB 32100).
@@ -25,6 +26,8 @@ from typing import Any
 
 from trading.disclosure.merging import compiled
 from trading.kernel.errors import Fault, Invalid, TooEarly
+from trading.procedures.field import MOMENT, MONEY
+from trading.procedures.fields import FIELDS
 
 SCHEMAS = Path(__file__).parent / "schemas" / "ocds-1.1.5"
 BIDS_EXTENSION = (
@@ -81,7 +84,7 @@ def release(card: Mapping[str, Any], *, prefix: str) -> dict[str, Any]:
 
     Refuses: TooEarly ``ocds.before_opening`` for a card that names tenderers, bids or awards before its tender period is over.
     """
-    ends, moment = card.get("tender_end"), card["date"]
+    ends, moment = card.get("deadline"), card["date"]
     if (
         ends is not None
         and moment < ends
@@ -103,28 +106,28 @@ def release(card: Mapping[str, Any], *, prefix: str) -> dict[str, Any]:
         "initiationType": "tender",
         "language": "zh",
         "buyer": buyer,
-        "planning": _planning(card, currency),
-        "tender": _compact(
+        "planning": _planning(card),
+        "tender": _part(
+            "tender",
+            card,
             {
                 "id": card["ref"],
                 "title": card["title"],
-                "description": card.get("description"),
+                "description": None,
                 "status": TENDER_STATUS[card["state"]],
                 "procuringEntity": entity,
-                "value": _value(
-                    card.get("ceiling") if card.get("ceiling") is not None else card.get("budget"), currency
-                ),
+                "value": _value(card.get("budget"), currency),  # where no ceiling is known
                 "procurementMethod": procurement,
                 "procurementMethodDetails": words,
                 "mainProcurementCategory": CATEGORIES.get(str(card.get("category")).upper()),
                 "submissionMethod": ["electronicSubmission"],
-                "tenderPeriod": _compact({"startDate": _moment(card.get("tender_start")), "endDate": _moment(ends)}),
+                "tenderPeriod": _part("tender.tenderPeriod", card, {"startDate": _moment(card.get("tender_start"))}),
                 "numberOfTenderers": len(card["tenderers"])
                 if card.get("tenderers") is not None and (ends is None or moment >= ends)
                 else None,
                 "tenderers": [parties.add(one, "tenderer") for one in card.get("tenderers") or ()],
                 "documents": [_document(one) for one in card.get("documents") or ()],
-            }
+            },
         ),
         "bids": _compact(
             {
@@ -231,19 +234,21 @@ class _Parties:
         return [{**party, "roles": sorted(party["roles"], key=ROLES.index)} for party in self.found.values()]
 
 
-def _planning(card: Mapping[str, Any], currency: str) -> dict[str, Any]:
+def _planning(card: Mapping[str, Any]) -> dict[str, Any]:
     project = card.get("project") or {}
-    return _compact(
-        {
-            "budget": _compact(
-                {
-                    "amount": _value(card.get("budget"), currency),
-                    "project": project.get("title"),
-                    "projectID": project.get("id"),
-                }
-            )
-        }
-    )
+    held = {"amount": None, "project": project.get("title"), "projectID": project.get("id")}
+    return _compact({"budget": _part("planning.budget", card, held)})
+
+
+def _part(where: str, card: Mapping[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    """A part of a release with the declared fields of the lot that belong there; a name that ``made`` has keeps its place."""
+    for field in FIELDS:
+        place, _dot, name = field.ocds.rpartition(".")
+        value = card.get(field.name)
+        if place == where and value is not None:
+            amount, moment = field.kind == MONEY, field.kind == MOMENT
+            made[name] = _value(value, card.get("currency") or "CNY") if amount else _moment(value) if moment else value
+    return _compact(made)
 
 
 def _document(card: Mapping[str, Any]) -> dict[str, Any]:

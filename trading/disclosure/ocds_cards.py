@@ -19,6 +19,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import Office, View
 from trading.opening import ceremony
 from trading.parties.parties import Party
+from trading.procedures.fields import FIELDS
 from trading.tendering import documents, notices
 from trading.tendering.tenders import Lot
 
@@ -59,11 +60,8 @@ def card(view: View, lot: Lot) -> dict[str, Any]:
         "purchaser": _party(project.purchaser),
         "agency": _party(project.agency) if project.agency else None,
         "project": {"id": project.ref, "title": project.name},
-        "budget": lot.budget.decimal,
-        "ceiling": lot.ceiling.decimal,
-        "description": lot.need or None,
+        **{one.name: _known(one.value(lot)) for one in FIELDS if one.ocds},
         "tender_start": lot.published_at,
-        "tender_end": lot.deadline,
         "documents": _documents(view, lot),
     }
     if shown and row is not None:
@@ -92,6 +90,11 @@ def card(view: View, lot: Lot) -> dict[str, Any]:
         made |= _contract(view, lot)
         made["tag"] += ["contract"] if "contracts" in made else []
     return made
+
+
+def _known(value: Any) -> Any:
+    """A value of a lot for a card; None for an empty text."""
+    return value.decimal if isinstance(value, Money) else value or None
 
 
 def _contract(view: View, lot: Lot) -> Mapping[str, Any]:

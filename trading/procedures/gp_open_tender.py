@@ -14,7 +14,6 @@ from trading.procedures.procedure import (
     Minimum,
     Money,
     Needed,
-    NoticeRule,
     PanelRule,
     Path,
     Procedure,
@@ -26,7 +25,7 @@ from trading.procedures.procedure import (
     Window,
     Words,
 )
-from trading.procedures.shared import AWARD, CONTRACT, ENVELOPES, OPENING_RECORD, TENDER
+from trading.procedures.shared import AWARD, CONTRACT, ENVELOPES, OPENING_RECORD, RESULT, TENDER
 from trading.rulebook import GP
 
 _CHALLENGE = RuleRef("T-21")
@@ -124,7 +123,7 @@ PROCEDURE = Procedure(
     notices=(
         TENDER,
         OPENING_RECORD,
-        NoticeRule("result", ("winner", "budget_minor", "ranking", "report")),
+        RESULT,
         AWARD,
         CONTRACT,
     ),

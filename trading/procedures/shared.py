@@ -1,39 +1,9 @@
 """Parts that several procedures have in common."""
 
-from trading.procedures.procedure import NoticeRule
+from trading.procedures.fields import notice
 
 ENVELOPES = (("bid",), ("bid", "price"))
 """One envelope, or a technical one with the prices apart."""
 
-TENDER = NoticeRule(
-    "tender",
-    (
-        "project",
-        "code",
-        "regime",
-        "category",
-        "method",
-        "purchaser",
-        "agency",
-        "region",
-        "budget",
-        "ceiling",
-        "currency",
-        "deposit",
-        "need",
-        "qualification",
-        "contact",
-        "place",
-        "issue_at",
-        "clarify_until",
-        "deadline",
-        "opens_at",
-        "round",
-        "policy",
-        "consortium_most",
-        "files",
-    ),
-)
-OPENING_RECORD = NoticeRule("opening_record", ("opened", "envelope", "bids"))
-AWARD = NoticeRule("award", ("winner",))
-CONTRACT = NoticeRule("contract", ("number", "supplier", "amount_minor", "differences"))
+TENDER, OPENING_RECORD, CANDIDATES = notice("tender"), notice("opening_record"), notice("candidates")
+RESULT, AWARD, CONTRACT = notice("result"), notice("award"), notice("contract")

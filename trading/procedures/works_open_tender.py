@@ -12,7 +12,6 @@ from trading.procedures.procedure import (
     Minimum,
     Money,
     Needed,
-    NoticeRule,
     PanelRule,
     Path,
     Procedure,
@@ -25,7 +24,7 @@ from trading.procedures.procedure import (
     Window,
     Words,
 )
-from trading.procedures.shared import AWARD, CONTRACT, ENVELOPES, OPENING_RECORD, TENDER
+from trading.procedures.shared import AWARD, CANDIDATES, CONTRACT, ENVELOPES, OPENING_RECORD, RESULT, TENDER
 from trading.rulebook import WORKS
 
 PROCEDURE = Procedure(
@@ -116,8 +115,8 @@ PROCEDURE = Procedure(
     notices=(
         TENDER,
         OPENING_RECORD,
-        NoticeRule("candidates", ("candidates", "report")),
-        NoticeRule("result", ("winner", "budget_minor", "ranking", "report")),
+        CANDIDATES,
+        RESULT,
         AWARD,
         CONTRACT,
     ),

@@ -20,6 +20,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Faults, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
+from trading.procedures import fields
 from trading.tendering import follows
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import Lot
@@ -141,10 +142,13 @@ def post(
 ) -> Notice:
     """Publish a notice that follows from another act (which has taken its own locks). ``body``: canonical JSON values only.
 
-    Refuses: Invalid ``notice.kind``, ``notice.body`` (fractions, nulls, keys outside the profile).
+    Refuses: Invalid ``notice.kind``, ``notice.body`` (fractions, nulls, keys outside the profile; facts that are not declared for the kind,
+    which no page would show).
     """
     if kind not in KINDS:
         raise Invalid("notice.kind", kinds=list(KINDS))
+    if strange := sorted(body.keys() - {one.name for one in fields.of_notice(kind)}):
+        raise Invalid("notice.body", reason="UNDECLARED", detail=", ".join(strange))
     last = work.session.scalar(select(func.max(Notice.version)).where(Notice.lot_id == lot.id, Notice.kind == kind))
     at, version = floor_second(work.now), (last or 0) + 1
     title = title.strip()[:300]

@@ -6,7 +6,7 @@ and criteria of the rows are held against them by whoever decides by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,11 @@ from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Conflict
 from trading.kernel.signed import Difference, Proved
 from trading.kernel.work import View
+from trading.procedures import fields
+from trading.procedures.field import BY_NOTICE, BY_RECORD, MOMENT, Field
 from trading.tendering.tenders import LOT_FLOW, Lot
 
-BOUND = ("scheme", "form", "coefficients", "rules")
+BOUND = ("scheme", *fields.columns("lot", BY_RECORD).split(), "rules")
 """What the record of publication binds by hash; lots published before that was so have the criteria alone, by the record that set them."""
 OPEN = ("NOTICE", "BIDDING")
 _STEPS = tuple(f"lot.{step.name}" for step in LOT_FLOW.steps)
@@ -101,33 +103,25 @@ def takes_bids(view: View, lot_id: int) -> bool:
 
 def _of_notice(lot: Lot, entry: Proved, notice: dict[str, Any]) -> Iterator[Difference]:
     body = notice["body"]
-    for name, money in (("budget", lot.budget), ("ceiling", lot.ceiling), ("deposit", lot.deposit)):
-        if money.text() != body[name]:
-            yield Difference("lot", str(lot.id), f"{name}_minor", entry.c, money.text(), body[name])
-    wanted: dict[str, Any] = {
-        name: body[name] for name in ("need", "qualification", "contact", "place", "currency", "round")
-    }
-    wanted |= {"consortium_most": body["consortium_most"], "co_opening": body.get("co_opening", False)}
-    wanted |= {"two_envelopes": body.get("two_envelopes", False), "published_at": parse_moment(notice["at"])}
-    wanted |= {"issue_at": parse_moment(body["issue_at"])}
-    until = parse_moment(body["clarify_until"])
-    if not (lot.clarify_until is None and until == parse_moment(body["deadline"])):
-        wanted["clarify_until"] = until
-    yield from signed.compare(lot, wanted, entry.c)
+    for field in fields.of_notice("tender"):
+        if field.proved == BY_NOTICE and field.of:
+            yield from _of_field(field, lot, body, entry.c)
+    yield from signed.compare(lot, {"published_at": parse_moment(notice["at"])}, entry.c)
     title = lot.tender.title + (f" · {lot.title}" if lot.title != lot.tender.title else "")
     if title.strip()[:300] != notice["title"]:
         yield Difference("lot", str(lot.id), "title", entry.c, title[:60], notice["title"][:60])
-    project = lot.project
-    told_of = {name: body[name] for name in ("regime", "category", "method", "region")}
-    yield from signed.compare(project, told_of | {"name": body["project"]}, entry.c)
-    if (project.code or "") != body["code"]:
-        yield Difference("project", str(project.id), "code", entry.c, str(project.code), body["code"])
-    for column, held, name in (
-        ("purchaser_id", project.purchaser.name, body["purchaser"]),
-        ("agency_id", project.agency.name if project.agency else "", body["agency"]),
-    ):
-        if held != name:
-            yield Difference("project", str(project.id), column, entry.c, held, name)
+
+
+def _of_field(field: Field, lot: Lot, body: Mapping[str, Any], entry: str) -> Iterator[Difference]:
+    """Where the column of a field is not what the notice says; an option it says nothing of is off."""
+    if field.name == "clarify_until" and lot.clarify_until is None and body[field.name] == body["deadline"]:
+        return  # none was set: questions until the deadline
+    said = body.get(field.name, False) if field.only else body[field.name]
+    held = field.value(lot) if field.kind == MOMENT else field.plain(lot)
+    if held != field.read_back(said):
+        table, column = field.column
+        row = lot.project if table == "project" else lot
+        yield Difference(table, str(row.id), column, entry, signed.shown(held), signed.shown(said))
 
 
 def _of_record(lot: Lot, said: Told) -> Iterator[Difference]:

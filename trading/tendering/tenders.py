@@ -25,7 +25,8 @@ from trading.kernel.exact import BadValue, number
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
-from trading.procedures import procedure_of
+from trading.procedures import fields, procedure_of
+from trading.procedures.field import COUNT, DRAFT, FORM, MONEY, NUMBERS, TEXT, TICK, Field
 from trading.tendering import bid_forms
 from trading.tendering.projects import Project, public_ref, require_tie
 
@@ -203,25 +204,21 @@ LOT_FACTS = (Lot.id, Lot.ref, Lot.state, Lot.two_envelopes, Lot.issue_at, Lot.de
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
 TENDER_PREFIX = "KP"
-MAX_WINDOW = 1440
-"""Minutes; the longest opening window a policy may name (protocol §2)."""
-_TEXTS = ("title", "need", "qualification", "contact", "place")
-_AMOUNTS = ("budget", "ceiling", "deposit")
-_OPTIONS = ("two_envelopes", "co_opening")
-_OTHERS = ("window_minutes", "form", "coefficients", "consortium_most", *_OPTIONS)
-CONSORTIUM_MOST = 10
-_FIELDS = frozenset((*_TEXTS, *_AMOUNTS, *_OTHERS))
+_WRITTEN = {one.name: one for one in fields.WRITTEN}
 
 
 def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
     """Note every fault of a lot's fields under ``where`` + field."""
-    if not str(value["title"]).strip():
-        faults.add(where + "title", "form.required")
-    check_amounts(faults, where, *(value[key] for key in _AMOUNTS))
-    if not 1 <= value["window_minutes"] <= MAX_WINDOW:
-        faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
-    if value["consortium_most"] != 0 and not 2 <= value["consortium_most"] <= CONSORTIUM_MOST:
-        faults.add(where + "consortium_most", "lot.consortium_most", least=2, most=CONSORTIUM_MOST)
+    for one in fields.asked():
+        if one.kind == TEXT and one.needed == DRAFT and not str(value[one.name]).strip():
+            faults.add(where + one.name, "form.required")
+    check_amounts(faults, where, value["budget"], value["ceiling"], value["deposit"])
+    for one in fields.asked():
+        ask, count = one.ask, value[one.name]
+        if one.kind != COUNT or ask is None or (ask.blank and count == 0):
+            continue
+        if not ask.least <= count <= ask.most:
+            faults.add(where + one.name, ask.refusal, least=ask.least, most=ask.most)
     try:
         bid_forms.check_form(value["form"], two_envelopes=value["two_envelopes"])
     except Invalid as refusal:
@@ -290,26 +287,34 @@ def tender(session: Session, ref: str) -> Tender:
 
 def _complete(given: Mapping[str, Any], project: Project) -> dict[str, Any]:
     """A lot's fields with their defaults; the bid form is that of the category. Refuses: Invalid ``form.unknown_fields``."""
-    if strange := sorted(set(given) - _FIELDS):
+    if strange := sorted(set(given) - _WRITTEN.keys()):
         raise Invalid("form.unknown_fields", fields=strange)
-    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_OPTIONS, False)
-    value |= {"window_minutes": 30, "coefficients": [], "consortium_most": 0}
-    value["form"] = bid_forms.default_form(project.category)
-    value |= {key: Money.zero(project.currency) for key in _AMOUNTS}
+    value = {one.name: _first(one, project) for one in fields.WRITTEN}
     return value | dict(given)
 
 
+def _first(field: Field, project: Project) -> Any:
+    """What a field holds before anybody writes it."""
+    if field.kind == FORM:
+        return bid_forms.default_form(project.category)
+    if field.kind == MONEY:
+        return Money.zero(project.currency)
+    if field.kind == COUNT and field.ask is not None:
+        return field.ask.first
+    return {TEXT: "", TICK: False, NUMBERS: []}[field.kind]
+
+
 def _columns(value: Mapping[str, Any]) -> dict[str, Any]:
-    held = {key: value[key] for key in _OTHERS if key in value}
-    held |= {key: value[key].strip() for key in _TEXTS if key in value}
-    held |= {key + "_minor": value[key].minor for key in _AMOUNTS if key in value}
+    held = {}
+    for name, new in value.items():
+        field = _WRITTEN[name]
+        held[field.column[1]] = new.minor if field.kind == MONEY else new.strip() if field.kind == TEXT else new
     return held
 
 
 def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterable[Mapping[str, Any]]) -> Tender:
-    """Begin the tender of an accepted project. Each lot: ``title``, ``budget``, ``ceiling``, ``deposit`` (Money), ``need``,
-    ``qualification``, ``contact``, ``place``, ``window_minutes``, ``form`` (``[{key, label, label_en, type, required}]``),
-    ``coefficients`` (decimal texts), ``two_envelopes``, ``co_opening``, ``consortium_most``.
+    """Begin the tender of an accepted project. Each lot: the fields of ``fields.WRITTEN`` by name, amounts as Money, coefficients as
+    decimal texts, the bid form as ``[{key, label, label_en, type, required}]``; what is left out is as ``_first`` has it.
 
     Refuses: NotAllowed, WrongStep (not accepted), Conflict ``tender.exists``, Invalid (every field).
     """
@@ -376,8 +381,7 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     """Change fields (those of ``draft_tender``) of a lot that is not published. Refuses: NotAllowed, WrongStep, Conflict, Invalid."""
     require_draft(work, lot)
     check_version(lot, seen)
-    now = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, *_OTHERS)}
-    value = _complete(now | changes, lot.project)
+    value = _complete(_held(lot) | changes, lot.project)
     faults = Faults()
     check_lot(faults, "", value)
     faults.refuse_if_any()
@@ -390,8 +394,12 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     work.record("lot.edit", lot.log_of, fields=sorted(changes))
 
 
-COPIED = (*(name for name in _TEXTS if name != "title"), *_OTHERS)
+COPIED = tuple(one.name for one in fields.WRITTEN if one.ask is None or one.ask.copied)
 """What a lot takes over from an earlier one: words, terms and the opening form; never money, dates or key holders."""
+
+
+def _held(lot: Lot) -> dict[str, Any]:
+    return {one.name: one.value(lot) for one in fields.WRITTEN}
 
 
 def copy_terms(work: UnitOfWork, lot: Lot, source: Lot, *, seen: int | None = None) -> None:
@@ -470,8 +478,7 @@ def retender(work: UnitOfWork, lot: Lot) -> Lot:
     if work.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is not None:
         raise Conflict("lot.retendered", ref=lot.ref)
     number_of = work.session.scalar(select(func.max(Lot.no)).where(Lot.tender_id == lot.tender_id)) or 0
-    value = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, *_OTHERS)}
-    new = _add_lot(work, lot.tender, number_of + 1, value)
+    new = _add_lot(work, lot.tender, number_of + 1, _held(lot))
     new.round, new.predecessor_id, new.scheme = lot.round + 1, lot.id, lot.scheme
     work.session.flush()
     work.session.refresh(new)

@@ -18,6 +18,8 @@ from trading.kernel.errors import NotFound
 from trading.kernel.flow import Step
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork, View
+from trading.procedures.fields import FIELDS
+from trading.procedures.procedure import Words
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.projects import PROJECT_FLOW, Gap, Project
 from trading.tendering.tenders import LOT_FLOW, Lot, Tender, full_name
@@ -57,7 +59,8 @@ class ProjectCard:
 
 @dataclass(frozen=True)
 class LotCard:
-    """A lot as anybody may see it once it is published, and its own people before. ``steps``: what the one who looks could do now."""
+    """A lot as anybody may see it once it is published, and its own people before. ``terms``: what is bought and who may bid, as far as it
+    is written. ``steps``: what the one who looks could do now."""
 
     ref: str
     tender: str
@@ -79,8 +82,7 @@ class LotCard:
     budget: Money
     ceiling: Money
     deposit: Money
-    need: str
-    qualification: str
+    terms: tuple[tuple[Words, str], ...]
     contact: str
     place: str
     issue_at: datetime | None
@@ -103,6 +105,10 @@ class LotCard:
     def name(self) -> str:
         """As ``Lot.name``."""
         return full_name(self.tender_title, self.title)
+
+    def terms_in(self, language: str) -> list[tuple[str, str]]:
+        """``terms`` with their labels in a language."""
+        return [(label.text(language), text) for label, text in self.terms]
 
 
 @dataclass(frozen=True)
@@ -309,8 +315,7 @@ def card_of(view: View, lot: Lot) -> LotCard:
         budget=lot.budget,
         ceiling=lot.ceiling,
         deposit=lot.deposit,
-        need=lot.need,
-        qualification=lot.qualification,
+        terms=tuple((one.label, one.value(lot)) for one in FIELDS if one.terms and one.label and one.value(lot)),
         contact=lot.contact,
         place=lot.place,
         issue_at=lot.issue_at,

@@ -44,7 +44,7 @@ def card(**more: Any) -> dict[str, Any]:
         "budget": Decimal("1250000.10"),
         "ceiling": Decimal("1200000.00"),
         "tender_start": NOON - timedelta(days=1),
-        "tender_end": NOON + timedelta(days=20),
+        "deadline": NOON + timedelta(days=20),
         "documents": [
             {"id": "D1", "type": "tenderNotice", "title": "公告", "url": "https://example.org/d1", "date": NOON}
         ],
@@ -176,7 +176,7 @@ def test_floats_and_bare_moments_are_defects() -> None:
     with pytest.raises(TypeError):
         ocds.written({"amount": 1.5})
     with pytest.raises(ValueError, match="offset"):
-        ocds.release(card(date=datetime(2026, 1, 1), tender_end=None), prefix="x")
+        ocds.release(card(date=datetime(2026, 1, 1), deadline=None), prefix="x")
 
 
 @pytest.mark.parametrize("records", [False, True])

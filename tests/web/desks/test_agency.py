@@ -23,7 +23,9 @@ from trading.kernel.audit import ActRecord
 from trading.kernel.errors import WrongStep
 from trading.kernel.money import Money
 from trading.parties import enrolments, parties
-from trading.tendering import documents, enquiries, notices, projects, tenders
+from trading.procedures import fields
+from trading.procedures.field import TEXT
+from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries
 
@@ -254,7 +256,7 @@ def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_sav
 def test_what_is_written_of_a_lot_is_kept_shown_again_and_in_the_notice(rooms: Rooms, agent: Person) -> None:
     ref = rooms.world.lot("DRAFTED")
     page = f"/agency/lots/{ref}/edit"
-    written = {name: f"今天写的 {name}" for name in tenders._TEXTS}
+    written = {one.name: f"今天写的 {one.name}" for one in fields.asked() if one.kind == TEXT}
     done(send(agent, page, "edit", **written))
     lot = lot_of(rooms, ref)
     assert {name: getattr(lot, name) for name in written} == written
@@ -414,8 +416,8 @@ def test_another_agency_sees_and_changes_nothing(rooms: Rooms) -> None:
         assert other.get(page).status_code == 404, page
     other.get("/agency/projects/new")
     sent = {"edit": {"title": "x"}, "plan": {"deadline": "2026-03-24 09:30"}, "publish": {"sure": "yes"}}
-    for act, fields in sent.items():
-        answer = other.client.post(f"/agency/lots/{ref}/acts/{act}", data={**other.marks, **fields})
+    for act, typed in sent.items():
+        answer = other.client.post(f"/agency/lots/{ref}/acts/{act}", data={**other.marks, **typed})
         assert answer.status_code in (403, 404, 422), act
     assert lot_of(rooms, ref).version == 0 and lot_of(rooms, ref).deadline is None
 

@@ -7,6 +7,10 @@ the row itself. A test changes every audited column, and fails for a column in n
 
 from __future__ import annotations
 
+from trading.procedures import fields
+from trading.procedures.field import BY_NOTICE, BY_POLICY
+from trading.tendering import signed_terms
+
 Declared = dict[str, dict[str, str]]
 
 _NOTICE = "the tender notice, whose hash its record and so the log holds"
@@ -27,17 +31,16 @@ AUDITED: Declared = {
     "log_tick": {_TREE: "tick at leaf secret checkpoint"},
     "log_busy": {"the logged policies": "deadline opens_at"},
     "lot": {
-        _NOTICE: "title round currency budget_minor ceiling_minor deposit_minor need qualification contact place consortium_most"
-        " two_envelopes co_opening issue_at clarify_until published_at",
-        _PUBLICATION: "scheme form coefficients rules",
-        _POLICY: "deadline opens_at threshold window_minutes",
+        _NOTICE: fields.columns("lot", BY_NOTICE) + " published_at",
+        _PUBLICATION: " ".join(signed_terms.BOUND),
+        _POLICY: fields.columns("lot", BY_POLICY) + " threshold",
         "the last record of a step": "state",
         "tender and number": "tender_id no ref",
         "the closing": "closed_at",
         "the notice of failure": "failure failure_reason",
     },
     "tender": {_NOTICE: "ref title"},
-    "project": {_NOTICE: "code name regime category method purchaser_id agency_id region"},
+    "project": {_NOTICE: fields.columns("project", BY_NOTICE)},
     "notice": {_RECORD: "lot_id kind title body text published_at until version document_hash"},
     "tender_document": {
         "the record of adding it": "lot_id name version sha256 blob",

@@ -12,6 +12,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
+from trading.procedures import fields
 from trading.tendering import planning, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
@@ -21,6 +22,7 @@ from web.desks.public.words import last_day, notice_facts
 from web.http.forms import Form
 from web.http.gate import go, reading, request, work
 from web.http.page_rules import ByHand
+from web.http.refusals import language
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)
@@ -285,15 +287,10 @@ def preview_page(ref: str) -> Any:
         card = lot_cards.card_of(view, lot)
         notice = publication.preview(view, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
         lacking = {
-            "need": _("Need"),
-            "qualification": _("Qualification"),
-            "contact": _("Contact"),
-            "place": _("Place of the opening"),
-            "deadline": _("Bid deadline"),
-            "opens_at": _("Opening"),
-            "policy": _("Opening policy"),
-            "files": _("Documents"),
-        }
+            one.name: label.text(language())
+            for one in fields.of_notice("tender")
+            if one.needed and (label := one.ask.label if one.ask else one.label)
+        } | {"policy": _("Opening policy"), "files": _("Documents")}
         return show_lot(
             "agency/lot_preview.html",
             view,

@@ -14,7 +14,8 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
-from trading.procedures import procedure_of
+from trading.procedures import fields, procedure_of
+from trading.procedures.field import NAME, NUMBERS, TICK, Field
 from trading.rulebook import calendars
 from trading.tendering import bid_forms, planning, tenders
 from trading.tendering.tenders import Lot
@@ -34,6 +35,7 @@ from web.desks.agency.room import (
     readable,
     said,
 )
+from web.desks.public.words import field_text
 from web.http.forms import Form
 from web.http.gate import reading, render, request
 from web.http.page_rules import ByHand
@@ -87,11 +89,7 @@ def place_of(where: str) -> str:
         return where
     if where.partition(".")[0] in ("officers", "policy", "drill"):
         return "keys"
-    return (
-        "edit"
-        if where in ("title", "need", "qualification", "contact", "place", "ceiling", "deposit", "form")
-        else "timetable"
-    )
+    return "edit" if where in (one.name for one in fields.WRITTEN) else "timetable"
 
 
 def checklist(view: View, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], list[rulebook.Finding]]:
@@ -113,13 +111,7 @@ def checklist(view: View, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], 
 
 def _named(fault: Fault) -> str:
     """A fault of publication as a sentence; where it only asks to fill something in, what."""
-    names = {
-        "title": _("Name of the lot"),
-        "need": _("What is needed"),
-        "qualification": _("Qualification of bidders"),
-        "contact": _("Contact person and telephone"),
-        "place": _("Place of the opening"),
-    }
+    names = {one.name: one.ask.label.text(_lang()) for one in fields.asked() if one.ask}
     name = names.get(fault.where, "") if fault.code == "form.required" else ""
     return f"{name}{'：' if _lang() == 'zh' else ': '}{said(fault)}" if name else said(fault)
 
@@ -164,25 +156,7 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
         lot = agency_queries.own_lot(view, ref)
         card = lot_cards.card_of(view, lot)
         cap, rule = planning.deposit_cap(lot.project, lot.budget, planning.book_of(lot, view.now))
-        first = {
-            name: getattr(card, name)
-            for name in (
-                "title",
-                "budget",
-                "ceiling",
-                "deposit",
-                "need",
-                "qualification",
-                "contact",
-                "place",
-                "window_minutes",
-            )
-        } | {
-            "coefficients": " ".join(card.coefficients),
-            "two_envelopes": "yes" if card.two_envelopes else "",
-            "consortium_most": lot.consortium_most or "",
-            "co_opening": "yes" if card.co_opening else "",
-        }
+        first = {one.name: _first(one, one.value(lot)) for one in fields.asked()}
         items, files = bid_forms.lists_of(lot.form)
         first |= {
             "price_items": "\n".join(items),
@@ -197,19 +171,38 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
             form=form or Form.blank(first, version=card.version),
             cap=cap,
             cap_rule=rule,
+            said=_said_of(lot),
         )
+
+
+def _said_of(lot: Lot) -> list[tuple[str, str]]:
+    """Every field but the name under the label of its notice, where it has one, for whoever only reads."""
+    rows = []
+    for one in fields.asked():
+        if one.ask and one.ask.part != NAME and (lot.coefficients or not one.ask.coefficient):
+            label = one.label or one.ask.label
+            rows.append((label.text(_lang()), field_text(one, one.plain(lot), _lang(), lot.currency) or "–"))
+    return rows
+
+
+def _first(field: Field, value: Any) -> Any:
+    """What the form shows of a field at first."""
+    if field.kind == TICK:
+        return "yes" if value else ""
+    if field.kind == NUMBERS:
+        return " ".join(value)
+    return (value or "") if field.ask and field.ask.blank else value
 
 
 @agency.act("/lots/<ref>/acts/edit", needs=Act.TENDER_DRAFT, back=edit_lot)
 def do_edit_lot(unit: UnitOfWork, form: Form, ref: str) -> str:
     lot = agency_queries.own_lot(unit, ref)
-    held = read_lot(form, coefficient=procedure_of(lot).coefficient)
-    minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
+    held = read_lot(form, coefficient=procedure_of(lot).coefficient, parts=())
     items, files, entries = (_lines(form, name) for name in ("price_items", "asked_files", "entries"))
     form.refuse_if_any()
     try:
         asked = bid_forms.with_lists(lot.form, items=items, files=files, entries=entries)
-        tenders.edit_lot(unit, lot, seen=form.version, window_minutes=minutes, form=asked, **held)
+        tenders.edit_lot(unit, lot, seen=form.version, form=asked, **held)
     except Invalid as refusal:
         fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
         raise moved(refusal, fields) from refusal
@@ -243,7 +236,7 @@ def timetable_page(ref: str, form: Form | None = None) -> str:
     with reading() as view:
         lot = agency_queries.own_lot(view, ref)
         card = lot_cards.card_of(view, lot)
-        held = {name: getattr(card, name) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
+        held = {name: getattr(lot, name) for name in fields.PLANNED}
         plan = _plan(lot, view.now, held) if lot.state == "ACCEPTED" else planning.timetable(lot, view.now)
         windows = _windows(view, lot, plan)
         findings = planning.plan_findings(view.session, lot, view.now) if held["deadline"] else []
@@ -320,7 +313,7 @@ def do_earliest(ref: str) -> str:
     form = Form.read()
     with reading() as view:
         lot = agency_queries.own_lot(view, ref)
-        held = {name: form.moment(name, needed=False) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
+        held = {name: form.moment(name, needed=False) for name in fields.PLANNED}
         found = agency_queries.earliest_deadline(view, lot, _plan(lot, view.now, held | {"deadline": None}))
     typed = MultiDict(form.typed)
     if found:
@@ -331,10 +324,7 @@ def do_earliest(ref: str) -> str:
 
 @agency.act("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, back=timetable_page)
 def do_plan(unit: UnitOfWork, form: Form, ref: str) -> str:
-    held = {
-        name: form.moment(name, needed=name == "deadline")
-        for name in ("issue_at", "clarify_until", "deadline", "opens_at")
-    }
+    held = {name: form.moment(name, needed=name == "deadline") for name in fields.PLANNED}
     form.refuse_if_any()
     deadline = held.pop("deadline")
     assert deadline is not None

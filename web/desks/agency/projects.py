@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,8 @@ from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
-from trading.procedures import PROCEDURES, REGIMES, of_regime, procedure_of
+from trading.procedures import PROCEDURES, REGIMES, fields, of_regime, procedure_of
+from trading.procedures.field import AMOUNTS, COUNT, DRAFT, MONEY, NAME, OPENING, TERMS, TEXT, TEXTS, TICK, Ask, Field
 from trading.tendering import projects, tenders
 from trading.tendering.projects import CATEGORIES, KINDS
 from trading.views import agency_queries, lot_cards
@@ -349,24 +351,29 @@ def do_lots(ref: str) -> str:
     return str(new_tender.view(ref, form=form, count=wanted))  # type: ignore[attr-defined]
 
 
-def read_lot(form: Form, where: str = "", *, coefficient: bool) -> dict[str, Any]:
-    """The fields of a lot, each under ``where`` + name."""
-    held: dict[str, Any] = {"title": form.text(where + "title")}
-    for name in ("budget", "ceiling"):
-        held[name] = form.money(where + name) or Money.zero()
-    held["deposit"] = form.money(where + "deposit", needed=False) or Money.zero()
-    for name, limit in (("need", 8000), ("qualification", 8000), ("contact", 200), ("place", 200)):
-        held[name] = form.text(where + name, needed=False, limit=limit, lines=limit > 1000)
-    held |= {name: form.ticked(where + name) for name in ("two_envelopes", "co_opening")}
-    held["consortium_most"] = (
-        form.whole(where + "consortium_most", needed=False, least=0, most=tenders.CONSORTIUM_MOST) or 0
-    )
-    if coefficient:
-        typed = form.text(where + "coefficients", needed=False, limit=400)
-        held["coefficients"] = [
-            part for part in typed.replace("，", " ").replace(",", " ").replace("、", " ").split() if part
-        ]
-    return held
+CREATED = (NAME, AMOUNTS, TEXTS, TERMS, OPENING)
+"""Parts of the form of a lot that a tender is created with."""
+
+
+def read_lot(form: Form, where: str = "", *, coefficient: bool, parts: Sequence[str] = CREATED) -> dict[str, Any]:
+    """The fields of a lot, each under ``where`` + name; those of every part where none is named."""
+    return {
+        one.name: _read_field(form, where + one.name, one, one.ask)
+        for one in fields.asked(*parts)
+        if one.ask is not None and (coefficient or not one.ask.coefficient)
+    }
+
+
+def _read_field(form: Form, name: str, field: Field, ask: Ask) -> Any:
+    needed = field.needed == DRAFT
+    if field.kind == MONEY:
+        return form.money(name, needed=needed) or Money.zero()
+    if field.kind == COUNT:
+        return form.whole(name, needed=not ask.blank, least=0 if ask.blank else ask.least, most=ask.most) or 0
+    if field.kind == TICK:
+        return form.ticked(name)
+    typed = form.text(name, needed=needed, limit=ask.limit, lines=ask.lines)
+    return typed if field.kind == TEXT else typed.replace("，", " ").replace(",", " ").replace("、", " ").split()
 
 
 @agency.page("/projects/<ref>/acts/draft-tender", needs=Act.TENDER_DRAFT, post=ByHand.LOOKS, back=new_tender)

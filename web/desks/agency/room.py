@@ -16,7 +16,7 @@ from flask_babel import pgettext
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid, Refusal
 from trading.kernel.work import View
-from trading.procedures import procedure_of
+from trading.procedures import fields, procedure_of
 from trading.rulebook import Bound, Finding
 from trading.tendering.projects import Gap
 from trading.views.lot_cards import LotCard
@@ -34,8 +34,6 @@ SEE = Act.PROJECT_DRAFT
 """The act both purchaser and agency hold: whoever has it may see the pages of own projects and lots."""
 
 _AMOUNT = re.compile(r"\d{4,}\.\d\d", re.ASCII)
-
-PREPARING = ("title", "need", "qualification", "contact", "place", "budget", "ceiling", "deposit", "form")
 
 
 def zone() -> Any:
@@ -162,4 +160,9 @@ def gap_words(gap: Gap) -> str:
 
 @agency.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"gap_words": gap_words, "blank_form": Form.blank, "cap": lambda text: text[:1].upper() + text[1:]}
+    return {
+        "gap_words": gap_words,
+        "blank_form": Form.blank,
+        "asked": fields.asked,
+        "cap": lambda text: text[:1].upper() + text[1:],
+    }

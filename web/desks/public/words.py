@@ -16,7 +16,8 @@ from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.exact import written
 from trading.kernel.money import Money
-from trading.procedures import REGIMES
+from trading.procedures import REGIMES, fields
+from trading.procedures.field import DIGEST, FAULT, MINOR, MOMENT, MONEY, NUMBERS, REGION, STATE, Field
 from trading.reports.savings import rate_pct
 from trading.reports.writers import inert
 from trading.rulebook import Rule
@@ -185,9 +186,6 @@ def attachment(data: bytes | Iterable[bytes], name: str, media: str) -> Response
     return answer
 
 
-_DIGESTS = ("sha256", "policy", "policy_price", "report", "evidence", "opened")
-
-
 def digest(value: str) -> Markup:
     """A digest behind a word: opened on a screen by whoever wants it, whole on paper."""
     return Markup(
@@ -197,97 +195,39 @@ def digest(value: str) -> Markup:
 
 
 def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The facts of a notice in words; what has a table of its own (candidates, ranking, files) is left to the page."""
-    speech = lang()
+    """The facts of a notice in words, in the order of their declaration; what has a table of its own (candidates, ranking, files) is left
+    to the page."""
+    speech, shown = lang(), []
+    for field in fields.of_notice(kind):
+        value = body.get(field.name)
+        if field.label is not None and value not in (None, "", []):
+            shown.append((field.label.text(speech), field_text(field, value, speech, str(body.get("currency", "CNY")))))
+    return shown
 
-    def money(key: str, value: Any) -> str:
-        if key.endswith("_minor"):
-            return formatting.money(Money(int(value)), speech)
-        return formatting.money(Money.parse(str(value), str(body.get("currency", "CNY"))), speech)
 
-    labels = {
-        "project": _("Project"),
-        "code": _("Transaction code"),
-        "regime": _("Regime"),
-        "category": _("Category"),
-        "method": _("Method"),
-        "purchaser": _("Purchaser"),
-        "agency": _("Agency"),
-        "region": _("District"),
-        "budget": _("Budget"),
-        "ceiling": _("Price ceiling"),
-        "deposit": _("Bid deposit"),
-        "need": _("What is bought"),
-        "qualification": _("Who may bid"),
-        "contact": _("Contact"),
-        "place": _("Place of opening"),
-        "issue_at": _("Documents from"),
-        "clarify_until": _("Questions until"),
-        "deadline": _("Bid deadline"),
-        "opens_at": _("Opening"),
-        "round": _("Round"),
-        "policy": _("Fingerprint of the opening policy"),
-        "two_envelopes": _("Envelopes"),
-        "policy_price": _("Fingerprint of the policy of the price envelopes"),
-        "co_opening": _("Co-opening"),
-        "question": _("Question"),
-        "answer": _("Answer"),
-        "asked_at": _("Asked"),
-        "ground": _("Ground"),
-        "file": _("File name"),
-        "version": _("Version"),
-        "sha256": "SHA-256",
-        "number": _("Contract number"),
-        "supplier": _("Supplier"),
-        "amount_minor": _("Amount"),
-        "budget_minor": _("Budget"),
-        "report": _("Digest of the report"),
-        "reason": _("Reason"),
-        "rule": _("Rule"),
-        "before": _("Deadline before"),
-        "fault": _("Fault of the platform"),
-        "bad_minutes": _("Minutes in which bidders could not submit"),
-        "planned": _("Planned new deadline"),
-        "consortium_most": _("Consortium"),
-        "evidence": _("Probe record"),
-        "envelope": _("Envelopes"),
-        "opened": _("Entry of the opening list"),
-    }
-    found = []
-    for key, label in labels.items():
-        value = body.get(key)
-        if value in (None, "", []) or isinstance(value, (dict, list)):
-            continue
-        if key in ("regime", "category", "method"):
-            text = words.state(key, str(value), speech).text
-        elif key == "fault":
-            text = words.state(
-                "fault" if value == "lifted" else "fault_kind",
-                str(value).upper() if value == "lifted" else str(value),
-                speech,
-            ).text
-        elif key == "region":
-            text = full_name(str(value))
-        elif key == "consortium_most":
-            text = _("accepted, at most %(n)s members", n=value) if value else _("not accepted")
-        elif key in ("ground", "envelope"):
-            text = words.state(key, str(value), speech).text
-        elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
-            text = money(key, value)
-        elif key == "deadline" and kind == "failure":
-            label, text = _("Entry of the bid deadline"), digest(str(value))
-        elif key.endswith("_at") or key in ("deadline", "clarify_until", "before", "planned"):
-            text = _moment(str(value), speech)
-        elif key == "two_envelopes":
-            text = _("two: technical and price, opened one after the other")
-        elif key == "co_opening":
-            text = _("bidders take part with a key of their own")
-        elif key in _DIGESTS:
-            text = digest(str(value))
-        else:
-            text = str(value)
-        found.append((label, text))
-    return found
+def field_text(field: Field, value: Any, speech: str, currency: str = "CNY") -> str:
+    """A fact as a notice holds it, in words."""
+    if field.kind in (STATE, FAULT):
+        lifted = field.kind == FAULT and value == "lifted"
+        noun = field.words or ("fault" if lifted else "fault_kind")
+        return words.state(noun, "LIFTED" if lifted else str(value), speech).text
+    if field.kind == REGION:
+        return full_name(str(value))
+    if field.kind == MONEY:
+        return formatting.money(Money.parse(str(value), currency), speech)
+    if field.kind == MINOR:
+        return formatting.money(Money(int(value)), speech)
+    if field.kind == MOMENT:
+        return _moment(str(value), speech)
+    if field.kind == DIGEST:
+        return digest(str(value))
+    if field.kind == NUMBERS:
+        return " · ".join(value)
+    said = field.said if value or field.unsaid is None else field.unsaid
+    if said is not None:
+        return said.text(speech).format(n=value)
+    unit = field.ask.unit if field.ask else None
+    return f"{value} {unit.text(speech)}" if unit else str(value)
 
 
 def _moment(text: str, speech: str) -> str:
