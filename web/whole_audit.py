@@ -36,6 +36,6 @@ def _rooms(view: View, found: Audit) -> None:
     for panel in view.session.scalars(select(Panel).order_by(Panel.id)):
         for one in tried(f"panel {panel.id}", lambda panel=panel: signed_rows.differences(view, panel)):  # type: ignore[misc]
             audit.add(found, one)
-    for check in money.CHECKS:
-        for one in tried("money -", lambda check=check: check(view)):  # type: ignore[misc]
+    for check in money.checks(view):
+        for one in tried("money -", check):
             audit.add(found, one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -54,13 +55,35 @@ def _receipts(view: View) -> Iterator[Difference]:
         yield from compare(row, {"settled": settled, "note": told.get("note", "")}, record.c if record else "")
 
 
-def _refunds(view: View) -> Iterator[Difference]:
-    rows = list(view.session.scalars(select(Refund).order_by(Refund.id)))
+class Refunds:
+    """All refunds with their steps, read once for the checks of one audit; where reading refuses, each check is refused."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    @cached_property
+    def rows(self) -> list[Refund]:
+        return list(self._view.session.scalars(select(Refund).order_by(Refund.id)))
+
+    @cached_property
+    def steps(self) -> dict[str, list[ActRecord]]:
+        """The steps of each, oldest first."""
+        found: dict[str, list[ActRecord]] = defaultdict(list)
+        names = [row.log_of for row in self.rows]
+        for step in REFUND_FLOW.steps:
+            for record in approvals.acts(self._view, f"refund.{step.name}", names):
+                found[record.of].append(record)
+        for taken in found.values():
+            taken.sort(key=lambda record: record.id)
+        return found
+
+
+def _refunds(view: View, every: Refunds) -> Iterator[Difference]:
+    rows = every.rows
     yield from _gone(view, "refund.due", "refund", {row.log_of for row in rows})
     yield from _each("refund", rows, lambda some: approvals.require_found(view, some))
-    steps = _steps(view, rows)
     for row in rows:
-        taken = steps[row.log_of]
+        taken = every.steps[row.log_of]
         last = taken[-1] if taken else None
         state = approvals.facts(last)["after"] if last is not None else REFUND_FLOW.start
         yield from compare(row, {"state": state}, last.c if last is not None else "")
@@ -73,18 +96,6 @@ def _refunds(view: View) -> Iterator[Difference]:
             yield Difference("refund", row.ref, "confirmed_at", last.c)
         if held is not None and (column := audit.differing(held.payload, approvals.BOUND, values)):
             yield Difference("refund", row.ref, column, held.c)
-
-
-def _steps(view: View, rows: Sequence[Refund]) -> dict[str, list[ActRecord]]:
-    """The steps of each refund, oldest first."""
-    found: dict[str, list[ActRecord]] = defaultdict(list)
-    names = [row.log_of for row in rows]
-    for step in REFUND_FLOW.steps:
-        for record in approvals.acts(view, f"refund.{step.name}", names):
-            found[record.of].append(record)
-    for taken in found.values():
-        taken.sort(key=lambda record: record.id)
-    return found
 
 
 def _batches(view: View) -> Iterator[Difference]:
@@ -156,11 +167,11 @@ Entry = tuple[str, str, str | None, tuple[tuple[str, str, int], ...]]
 """Kind, what it is about, the part it ends, and its lines in order."""
 
 
-def _ledger(view: View) -> Iterator[Difference]:
+def _ledger(view: View, every: Refunds) -> Iterator[Difference]:
     lines: dict[int, list[Posting]] = defaultdict(list)
     for line in view.session.scalars(select(Posting).order_by(Posting.id)):
         lines[line.entry_id].append(line)
-    wanted = Counter(_entries(view))
+    wanted = Counter(_entries(view, every))
     for row in view.session.scalars(select(LedgerEntry).order_by(LedgerEntry.id)):
         held = lines.pop(row.id, [])
         entry = _entry(
@@ -183,10 +194,10 @@ def _entry(kind: str, of: str, terminal: str | None, lines: Lines) -> Entry:
     return kind, of, terminal, tuple(sorted((one.account, one.item, one.amount) for one in lines))
 
 
-def _entries(view: View) -> Iterator[Entry]:
+def _entries(view: View, every: Refunds) -> Iterator[Entry]:
     """What the ledger must hold, from statements, payments, refunds and what was kept."""
     yield from _money_in(view)
-    yield from _money_out(view)
+    yield from _money_out(every)
     for row in view.session.scalars(select(Forfeit).order_by(Forfeit.id)):
         yield from _kept(view, row)
 
@@ -213,11 +224,9 @@ def _money_in(view: View) -> Iterator[Entry]:
         yield _entry("charged", line.bank_id[:60], None, accounts.charged(-line.amount_minor))
 
 
-def _money_out(view: View) -> Iterator[Entry]:
-    rows = list(view.session.scalars(select(Refund).order_by(Refund.id)))
-    steps = _steps(view, rows)
-    for row in rows:
-        taken = [record.act.partition(".")[2] for record in steps[row.log_of]]
+def _money_out(every: Refunds) -> Iterator[Entry]:
+    for row in every.rows:
+        taken = [record.act.partition(".")[2] for record in every.steps[row.log_of]]
         to = row.demand.sub_account if row.demand is not None else ""
         if row.converted_minor and to and {"pay", "convert"} & set(taken):
             ends = terminal_of(row.receipt, "converted")
@@ -269,5 +278,17 @@ def _each(table: str, rows: Sequence[Any], check: Callable[[Sequence[Any]], None
                 yield Difference(table, row.ref, str(refusal.facts.get("differs", "-")), "", refusal.code, "")
 
 
-CHECKS = (_statements, _receipts, _refunds, _batches, _orders, _forfeits, _ledger)
-"""Each by itself, so that damage in one hides nothing of another. Refuse: Conflict ``refund.book_differs`` for a changed record."""
+def checks(view: View) -> list[Callable[[], Iterator[Difference]]]:
+    """The checks of one audit, each by itself, so that damage in one hides nothing of another.
+
+    Each refuses: Conflict ``refund.book_differs`` for a changed record."""
+    every = Refunds(view)
+    return [
+        lambda: _statements(view),
+        lambda: _receipts(view),
+        lambda: _refunds(view, every),
+        lambda: _batches(view),
+        lambda: _orders(view),
+        lambda: _forfeits(view),
+        lambda: _ledger(view, every),
+    ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, event, select, text
 
 from deposits import receipts
 from deposits.ledger import accounts
 from deposits.receipts import Receipt
+from deposits.refunds.refunds import REFUND_FLOW
 from deposits.views import declared_rows, signed_rows
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from tests.kit import altering
@@ -71,13 +72,24 @@ def explain(room: MoneyRoom) -> None:
 
 def found(room: MoneyRoom, connection: Connection) -> list[str]:
     with altering.auditor(room.world, connection) as view:
-        every = [tried("money -", lambda check=check: check(view)) for check in signed_rows.CHECKS]  # type: ignore[misc]
+        every = [tried("money -", check) for check in signed_rows.checks(view)]
         return [f"{one.table} {one.row}: {one.column}" for some in every for one in some]
 
 
 def test_nothing_is_found_where_nothing_was_changed(room: MoneyRoom) -> None:
     with altering.altered(room.world) as connection:
         assert found(room, connection) == []
+
+
+def test_the_steps_of_refunds_are_read_once_an_audit(room: MoneyRoom) -> None:
+    with altering.altered(room.world) as connection:
+        asked: list[str] = []
+        note = lambda _c, _cu, _sql, parameters, *_rest: asked.append(str(parameters))  # noqa: E731
+        event.listen(connection, "before_cursor_execute", note)
+        assert found(room, connection) == []
+    assert [sum(f"'refund.{step.name}'" in one for one in asked) for step in REFUND_FLOW.steps] == [1] * len(
+        REFUND_FLOW.steps
+    )
 
 
 @pytest.mark.promise("I1")
