@@ -135,6 +135,14 @@ _parse_known = lru_cache(maxsize=512)(_parse)
 """An opening looks at the same headers again and again: for each officer, for the join, for the list."""
 
 
+def hash_of_text(text: str) -> str:
+    """The hash (base64url) of a header kept as base64url, "" for a text that holds none."""
+    try:
+        return b64u(parse_header(unb64u(text)).header_hash)
+    except CryptoError:
+        return ""
+
+
 def check_ctx(ctx: Any) -> None:
     """The rules of a context. Refuses: HEADER_SCHEMA, SUITE_UNKNOWN, JSON_PROFILE."""
     if type(ctx) is not dict or ctx.keys() != CTX_KEYS:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto import headers, sealed_bid, verdicts
-from crypto.canonical import loads
-from crypto.headers import parse_header
+from crypto.canonical import b64u, loads
+from crypto.headers import hash_of_text, parse_header
 from tests.crypto import copied_sets, third_reader
 from tests.crypto.ceremony import SIDES
 from tests.crypto.copied_sets import EVERYBODY, Set, T, changed, file_of, honest, readdressed, seed_of, taken
@@ -33,6 +33,12 @@ def judged(one: Set, bidder: str, copied: bool) -> verdicts.Verdict:
     if seed and found.code in verdicts.RESCUABLE:
         found = verdicts.open_with_seed(io.BytesIO(data), header, seed, sealed_root=root)
     return found
+
+
+def test_the_hash_of_a_header_is_read_from_its_text() -> None:
+    for raw in next(iter(SETS.values())).raws.values():
+        assert hash_of_text(b64u(raw)) == b64u(parse_header(raw).header_hash)
+    assert hash_of_text("no base64url") == ""
 
 
 def verdicts_of(one: Set) -> dict[str, tuple[str, str]]:

@@ -169,6 +169,7 @@ def test_bad_headers(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         headers.parse_header(case["header"].encode())
     assert refused.value.code == case["expect"]
+    assert headers.hash_of_text(b64u(case["header"].encode())) == ""
 
 
 # tampered files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from crypto.canonical import H, b64u, parse_time, unb64u
 from crypto.draws import pool_hash
 from crypto.errors import CryptoError
-from crypto.headers import parse_header, rederive
+from crypto.headers import hash_of_text, rederive
 from crypto.opening import LEFT_SEALED
 from trading.draws import Draw
 from trading.kernel import signed
@@ -70,15 +70,11 @@ def _posted(view: View, lot: Lot) -> Iterator[Difference]:
     }
     for event, (table, wanted) in told.items():
         query = select(table).join(Opening, Opening.id == table.opening_id).where(Opening.lot_id == lot.id)
-        rows = {row.c: row for row in view.session.scalars(query)}
-        for one in found[event]:
-            row = rows.pop(one.c, None)
-            if row is None:
-                yield Difference(table.__tablename__, one.c, "c", one.c)
-            else:
-                yield from signed.compare(row, wanted(one) | {"header_hash": one.payload["header_hash"]}, one.c)
-        for row in rows.values():
-            yield Difference(table.__tablename__, str(row.id), "c", "", row.c)
+
+        def differ(row: Any, one: Proved, wanted: Callable[[Proved], dict[str, Any]] = wanted) -> Iterator[Difference]:
+            return signed.compare(row, wanted(one) | {"header_hash": one.payload["header_hash"]}, one.c)
+
+        yield from signed.paired(table.__tablename__, view.session.scalars(query), found[event], differ)
 
 
 def _at(one: Proved) -> Any:
@@ -142,11 +138,7 @@ def _draw(row: Draw, notice: Proved, found: dict[str, list[Proved]]) -> Iterator
         said, reveal = one.payload, reveals.get(one.payload["party"])
         wanted = {"party": said["party"], "commit": said["commit"], "reveal_c": reveal.c if reveal else None}
         yield from signed.compare(turn, wanted | {"r": reveal.payload["r"] if reveal else ""}, one.c)
-        try:
-            held = b64u(parse_header(unb64u(turn.header)).header_hash)
-        except CryptoError:
-            held = ""
-        if held != said["header_hash"]:
+        if hash_of_text(turn.header) != said["header_hash"]:
             yield Difference("draw_turn", str(turn.id), "header", one.c)
     for turn in turns.values():
         yield Difference("draw_turn", str(turn.id), "commit_c", "", turn.commit_c)
