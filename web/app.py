@@ -209,7 +209,7 @@ def _dress(response: Response) -> Response:
 
 def _asset(name: str) -> str:
     """The address of a file of ours with its digest: it may be kept for a year, a changed one has another address."""
-    return url_for("static", filename=name, v=_digest(name, (STATIC / name).stat().st_mtime_ns))
+    return url_for("static", filename=name, v=_digest(name, release.stamp(name)))
 
 
 _digests: dict[tuple[str, int], str] = {}

@@ -175,7 +175,13 @@ def changed(told: dict[str, str], root: Path = STATIC.parent.parent) -> list[str
 
 def integrity(name: str) -> str:
     """The `integrity` of a file we serve: of the bytes that are there, unless a wheel recorded others, which no browser then runs."""
-    return _integrity(name, (STATIC / name).stat().st_mtime_ns)
+    return _integrity(name, stamp(name))
+
+
+def stamp(name: str) -> int:
+    """By what a file of ours is known to be another one: in a checkout, where people edit it, its time of change; 0 where a wheel's record
+    says what it must be, so that no page asks the disk for each file. Raises: FileNotFoundError."""
+    return 0 if record() is not None else (STATIC / name).stat().st_mtime_ns
 
 
 def preloads(name: str) -> tuple[str, ...]:
@@ -186,7 +192,7 @@ def preloads(name: str) -> tuple[str, ...]:
 
 
 def _deepest_first(name: str, found: dict[str, None], above: set[str]) -> None:
-    for one in _imports(name, (STATIC / name).stat().st_mtime_ns):
+    for one in _imports(name, stamp(name)):
         if one not in found and one not in above:
             _deepest_first(one, found, above | {one})
             found[one] = None

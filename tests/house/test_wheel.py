@@ -101,6 +101,27 @@ def test_a_served_file_that_is_not_as_released_is_named_and_run_by_no_browser(wh
     assert integrity == release.sri(good, "sha256")
 
 
+SERVED = """
+import json, os
+from web import release
+def told():
+    return [release.integrity("js/seal_worker.js"), *map(release.integrity, release.preloads("js/seal_worker.js"))]
+before = told()
+for path in sorted((release.STATIC / "js").glob("*.js")):
+    os.rename(path, path.with_suffix(".gone"))
+print(json.dumps([before, told()]))
+"""
+
+
+def test_a_page_of_an_installed_release_does_not_ask_the_disk_for_its_scripts(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", SERVED], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    before, after = json.loads(ran.stdout)
+    assert before == after and len(before) > 3
+
+
 def test_a_checkout_says_that_it_has_no_record() -> None:
     assert [(one.code, one.level) for one in _files()] == [("release_unknown", "warning")]
 
