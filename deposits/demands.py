@@ -8,7 +8,7 @@ hold needs a basis in writing and an owner, names the bidder, and ends by itself
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, select
@@ -25,6 +25,8 @@ from trading.kernel.work import UnitOfWork
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 
+PIECE = 5_000
+"""How many names one question to the database holds at most."""
 SUB_ACCOUNT_LENGTH = 32
 """As many digits as an account field of the payment systems holds: 30 random (99 bits) and 2 check digits."""
 
@@ -219,9 +221,18 @@ def held_demands(session: Session, now: datetime) -> set[int]:
 
 def holds(session: Session, demand_id: int, now: datetime) -> list[DepositHold]:
     """The holds in force at a moment, oldest first."""
-    rows = session.scalars(
-        select(DepositHold)
-        .where(DepositHold.demand_id == demand_id, DepositHold.lifted_at.is_(None))
-        .order_by(DepositHold.id)
-    )
-    return [row for row in rows if now < day_end(row.until)]
+    return holds_of(session, [demand_id], now).get(demand_id, [])
+
+
+def holds_of(session: Session, demand_ids: Collection[int], now: datetime) -> dict[int, list[DepositHold]]:
+    """As ``holds``, of many demands at once, by demand; without those that have none."""
+    found: dict[int, list[DepositHold]] = {}
+    names = sorted(set(demand_ids))
+    for start in range(0, len(names), PIECE):
+        rows = select(DepositHold).where(
+            DepositHold.demand_id.in_(names[start : start + PIECE]), DepositHold.lifted_at.is_(None)
+        )
+        for row in session.scalars(rows.order_by(DepositHold.id)):
+            if now < day_end(row.until):
+                found.setdefault(row.demand_id, []).append(row)
+    return found

@@ -36,7 +36,6 @@ from trading.kernel.work import UnitOfWork
 from trading.parties.parties import Party
 
 EXCEPTIONS = ("payer_name", "payer_account", "late")
-PIECE = 5_000
 USES = ("receipt", "transfer", "returned", "charge")
 
 
@@ -317,8 +316,8 @@ def _pool(work: UnitOfWork) -> PooledAccount:
 def _known(session: Session, bank_ids: list[str]) -> dict[str, BankLine]:
     """The lines taken before, by the bank's number; asked in pieces, as a database takes only so many parameters."""
     found: dict[str, BankLine] = {}
-    for start in range(0, len(bank_ids), PIECE):
-        piece = bank_ids[start : start + PIECE]
+    for start in range(0, len(bank_ids), demands.PIECE):
+        piece = bank_ids[start : start + demands.PIECE]
         found |= {row.bank_id: row for row in session.scalars(select(BankLine).where(BankLine.bank_id.in_(piece)))}
     return found
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from crypto.canonical import dumps, loads
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
-from deposits import bound, receipts
+from deposits import bound, demands, receipts
 from deposits.receipts import BankStatement, Receipt
 from trading.kernel import audit, signed
 from trading.kernel.audit import ActRecord, LogEntry
@@ -41,8 +41,8 @@ def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
         .order_by(ActRecord.id)
     )
     names, found = sorted(of), []
-    for start in range(0, len(names), receipts.PIECE):
-        some = query.where(ActRecord.of.in_(names[start : start + receipts.PIECE]))
+    for start in range(0, len(names), demands.PIECE):
+        some = query.where(ActRecord.of.in_(names[start : start + demands.PIECE]))
         for record, envelope in view.session.execute(some):
             if not _is_signed(record, envelope, view.office.keys.public):
                 raise Conflict("refund.book_differs", of=record.of)

@@ -7,17 +7,17 @@ payer; never preparer and approver), and nobody learns which they are. Amounts a
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crypto.canonical import dumps
 from deposits import bound, demands, forfeits, receipts
 from deposits.ledger.postings import LedgerEntry
 from deposits.receipts import Receipt
 from deposits.refunds import refunds
-from deposits.refunds.refunds import Refund, parts_of, terminal_of
+from deposits.refunds.refunds import Refund, RefundBatch, parts_of, terminal_of
 from trading.disclosure.bundle import canonical_file
 from trading.disclosure.dossier import Extra
 from trading.kernel.audit import ActRecord
@@ -72,10 +72,11 @@ def extra(view: View, lot: Lot, profile: str) -> Extra:
 
 def _acts(view: View, things: list[str], digests: set[str]) -> list[str]:
     of_things = select(ActRecord.c).where(ActRecord.of.in_(things)).order_by(ActRecord.id)
-    of_batches = select(ActRecord.c, ActRecord.payload).where(ActRecord.act.like("batch.%")).order_by(ActRecord.id)
-    named = [dumps({"digest": digest})[1:-1].decode() for digest in sorted(digests)]
-    batches = view.session.execute(of_batches)
-    return [*view.session.scalars(of_things), *(c for c, payload in batches if any(one in payload for one in named))]
+    batches = view.session.scalars(select(RefundBatch).where(RefundBatch.digest.in_(digests)))
+    of_batches = select(ActRecord.c, ActRecord.payload).where(ActRecord.of.in_([row.log_of for row in batches]))
+    told = view.session.execute(of_batches.order_by(ActRecord.id))
+    named = [c for c, payload in told if json.loads(payload)["facts"].get("digest") in digests]
+    return [*view.session.scalars(of_things), *named]
 
 
 def _was_kept(session: Session, receipt: Receipt) -> bool:

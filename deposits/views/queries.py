@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deposits import demands, forfeits, receipts, reconcile
+from deposits.demands import DepositHold
 from deposits.ledger import accounts, postings
 from deposits.ledger.postings import LedgerEntry, Posting
 from deposits.receipts import BankLine, Receipt
@@ -196,16 +197,15 @@ def _cards(view: View, rows: Iterable[Refund]) -> list[RefundCard]:
     """By what stands on them: a reference is random, and an order by it would change from house to house."""
     today = local_day(view.now)
     soon = calendars.current(view.session).add_working_days(today, SOON_WORKING_DAYS)
-    cards = [_card(view, row, today, soon) for row in sealed.told(view.session, rows)]
+    seen = list(sealed.told(view.session, rows))
+    held = demands.holds_of(view.session, [row.demand_id for row in seen if row.demand_id is not None], view.now)
+    cards = [_card(view, row, held.get(row.demand_id or 0, []), today, soon) for row in seen]
     return sorted(cards, key=lambda card: (card.due_on, card.lot, card.bidder, card.part, card.ref))
 
 
-def _card(view: View, row: Refund, today: dt.date, soon: dt.date) -> RefundCard:
-    held = (
-        demands.holds(view.session, row.demand_id, view.now)
-        if row.demand_id is not None and row.part == "deposit"
-        else []
-    )
+def _card(view: View, row: Refund, holds: list[DepositHold], today: dt.date, soon: dt.date) -> RefundCard:
+    """``holds``: those in force on its demand; they stop the deposit alone."""
+    held = holds if row.part == "deposit" else []
     mine = row.prepared_by is not None and row.prepared_by == view.actor.account_id
     steps = {step.name for step in REFUND_FLOW.open_to(view.actor, row)} - ({"approve"} if mine else set())
     steps -= {"prepare", "approve", "pay", "forfeit"} if held else {"forfeit"}
@@ -434,7 +434,8 @@ def payee_request(view: View, ref: str) -> payees.PayeeChange | None:
 def own_refunds(view: View, demand: demands.DepositDemand) -> tuple[RefundCard, ...]:
     """The refunds of one's own demand, for its owner alone (the caller has looked whose it is)."""
     today = local_day(view.now)
-    return tuple(_card(view, row, today, today) for row in refunds.of_demand(view.session, demand.id))
+    held = demands.holds(view.session, demand.id, view.now)
+    return tuple(_card(view, row, held, today, today) for row in refunds.of_demand(view.session, demand.id))
 
 
 def chart() -> tuple[accounts.Account, ...]:

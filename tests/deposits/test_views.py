@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from deposits import demands
 from deposits.bank.protocol import ACCEPTED
 from deposits.refunds import refunds, settlement
-from deposits.views import books, limits, queries, reckoning
+from deposits.views import books, dossier, limits, queries, reckoning
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
+from tests.kit.asked import asked
+from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.money import Money
@@ -70,6 +73,40 @@ def test_a_lifted_hold_is_none(room: MoneyRoom) -> None:
     with room.world.work("controller") as work:
         demands.lift_hold(work, work.session.get_one(demands.DepositHold, hold_id), why="解除")
         assert demands.held_demands(work.session, work.now) == set()
+
+
+def test_a_list_of_refunds_asks_for_their_holds_once(room: MoneyRoom) -> None:
+    _ref, subs = room.awarded("GP")
+    refs = set(room.due())
+    until = local_day(room.world.now) + timedelta(days=30)
+    with room.world.work("cashier") as work:
+        demands.place_hold(work, demand_of(work.session, subs["bidder2"]), basis="冻结", owner="法院", until=until)
+    with asked(room.world) as statements, room.world.view("cashier") as view:
+        cards = queries.queue(view)
+    assert len(refs) > 1 and refs <= {card.ref for card in cards}
+    held = [room.sub_account_of(card.ref) for card in cards if card.state == "HELD"]
+    assert held == [subs["bidder2"]] and [card.held_until for card in cards if card.held_basis] == [until]
+    assert sum("FROM deposit_hold" in one for one in statements) == 1
+
+
+def test_a_bundle_names_the_acts_of_its_own_batches_and_no_others(room: MoneyRoom) -> None:
+    other, _ = room.paid_lot("GP")
+    room.leave(other, "bidder2")
+    room.terminate(other)
+    room.approve(room.prepare(*room.due()))
+    ref, _ = room.awarded("GP")
+    names = room.due()
+    batch = room.prepare(*names)
+    room.approve(batch)
+    with asked(room.world) as statements, room.world.view("watch") as view:
+        entries = dossier.extra(view, room.world.lot_in(view, ref), "audit").entries
+        rows = list(view.session.scalars(select(ActRecord).where(ActRecord.c.in_(entries)).order_by(ActRecord.id)))
+    assert [(row.act, row.of) for row in rows if row.act.startswith("batch.")] == [
+        ("batch.prepare", f"batch/{batch}"),
+        ("batch.approve", f"batch/{batch}"),
+    ]
+    assert {f"refund/{name}" for name in names} <= {row.of for row in rows}
+    assert [one for one in statements if "LIKE" in one] == []
 
 
 def test_of_a_fetched_statement_nobody_sees_who_paid(room: MoneyRoom) -> None:
