@@ -10,8 +10,7 @@ from sqlalchemy import select
 from crypto import sealed_bid
 from crypto.canonical import b64u
 from crypto.errors import CryptoError
-from trading.bidding import bids
-from trading.bidding.bids import BidReceipt
+from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
 from trading.bidding.participants import Participant
 from trading.bidding.uploads import Upload
 from trading.kernel.work import View
@@ -61,15 +60,17 @@ def own_participations(view: View) -> list[Participant]:
 
 
 def envelope_card(view: View, taking: Participant, part: str) -> EnvelopeCard:
-    standing = bids.standing(view.session, taking.id, part)
-    receipt = None
-    if standing is not None:
-        rows = select(BidReceipt.c, BidReceipt.at).where(BidReceipt.c == standing.bid.c)
-        row = view.session.execute(rows).first()
-        receipt = StandingReceipt(row.c, row.at) if row is not None else None
+    """What stands in an envelope, with its receipt, and what is on its way there."""
+    standing = view.session.execute(
+        select(SealedBid.statement, BidReceipt.c, BidReceipt.at)
+        .join(StandingBid, StandingBid.bid_id == SealedBid.id)
+        .outerjoin(BidReceipt, BidReceipt.c == SealedBid.c)
+        .where(StandingBid.participant_id == taking.id, StandingBid.part == part)
+    ).first()
+    receipt = StandingReceipt(standing.c, standing.at) if standing is not None and standing.c is not None else None
     uploads = upload_cards(view, taking.lot, part)
     whole = any(upload.whole for upload in uploads)
-    statement = standing.bid.statement if standing is not None else ""
+    statement = standing.statement if standing is not None else ""
     return EnvelopeCard(part, receipt, statement, whole or standing is not None, uploads)
 
 
@@ -80,9 +81,7 @@ def is_keyed(view: View) -> bool:
 
 def upload_cards(view: View, lot: Lot, part: str) -> tuple[UploadCard, ...]:
     """Uploads on their way, refused or whole, that no bid was made of; newest first."""
-    used = select(bids.SealedBid.blob).where(
-        bids.SealedBid.lot_id == lot.id, bids.SealedBid.party_id == view.actor.party_id
-    )
+    used = select(SealedBid.blob).where(SealedBid.lot_id == lot.id, SealedBid.party_id == view.actor.party_id)
     rows = (
         select(Upload)
         .where(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy import event
 
 from tests.kit import sealing
-from tests.kit.world import World
+from tests.kit.asked import asked
 from tests.web.desks.rooms import BYTES, Person, Rooms, sealed_bid
+from trading.bidding import participants
+from trading.views import own_bids
 
 UPLOAD = 3
 """Who is signed in; lot, firm, key, policies and beginnings of the last hour; the row."""
@@ -20,20 +18,6 @@ SUBMISSION = 11
 standing bid, receipt; the last tick."""
 REPLACEMENT = SUBMISSION + 1
 """The bid that stands is read, and changed instead of written."""
-
-
-@contextmanager
-def asked(world: World) -> Iterator[list[str]]:
-    found: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        found.append(statement)
-
-    event.listen(world.office.engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(world.office.engine, "before_cursor_execute", note)
 
 
 def whole(person: Person, ref: str, data: bytes) -> str:
@@ -72,3 +56,10 @@ def test_a_bid_asks_the_database_fourteen_questions(rooms: Rooms) -> None:
             2 if world.office.engine.dialect.name == "postgresql" else 0
         )
         replaces = bid.statement
+    with world.view("bidder1") as view:
+        taking = participants.own(view, world.lot_in(view, ref))
+        assert taking.lot.ref == ref
+        with asked(world) as statements:
+            card = own_bids.envelope_card(view, taking, "bid")
+    assert card.statement == replaces and card.bid is not None and card.bid.c
+    assert len(statements) == 2, "what stands with its receipt, and the uploads"
