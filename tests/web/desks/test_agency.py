@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
+from trading import procedures
 from trading.awarding import awards, contracts, disputes
 from trading.custody.officers import Policy
 from trading.files import attachment_scans, attachments
@@ -25,6 +27,7 @@ from trading.kernel.money import Money
 from trading.parties import enrolments, parties
 from trading.procedures import fields
 from trading.procedures.field import TEXT
+from trading.procedures.procedure import Words
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries
@@ -54,6 +57,30 @@ def lot_of(rooms: Rooms, ref: str) -> Lot:
 def purchaser_code(rooms: Rooms) -> str:
     with rooms.world.view("agent") as view:
         return agency_queries.parties_of(view, "purchaser")[0][0]
+
+
+def test_each_declared_procedure_of_a_regime_is_offered_and_one_alone_is_not_asked_for(
+    rooms: Rooms, agent: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "method." not in agent.get("/agency/projects/new").text
+    twin = replace(procedures.procedure("M1"), id="M2", name=Words("邀请招标", "Selective tender"))
+    monkeypatch.setattr(procedures, "PROCEDURES", (*procedures.PROCEDURES, twin))
+    monkeypatch.setitem(procedures._BY_ID, "M2", twin)
+    page = agent.get("/agency/projects/new").text
+    assert [one in page for one in ('name="method.GP" value="M1"', 'name="method.GP" value="M2"', "method.WORKS")] == [
+        True,
+        True,
+        False,
+    ]
+    asked = DRAFT | {"purchaser": purchaser_code(rooms), "budget": "300 万元"}
+    wrong = send(agent, "/agency/projects/new", "draft-project", **asked)
+    assert wrong.status_code == 422 and 'href="#f-method.GP"' in wrong.text
+    for method in ("M2", "M1"):
+        ref = done(send(agent, "/agency/projects/new", "draft-project", **asked, **{"method.GP": method})).rpartition(
+            "/"
+        )[2]
+        with rooms.world.view("agent") as view:
+            assert projects.project(view.session, ref).method == method
 
 
 # --- the whole road -------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
-from trading.procedures import PROCEDURES, REGIMES, fields, of_regime, procedure_of
+from trading.procedures import REGIMES, Procedure, fields, of_regime, procedure_of
 from trading.procedures.field import AMOUNTS, COUNT, DRAFT, MONEY, NAME, OPENING, TERMS, TEXT, TEXTS, TICK, Ask, Field
 from trading.tendering import projects, tenders
 from trading.tendering.projects import CATEGORIES, KINDS
@@ -50,15 +50,35 @@ def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, A
     return {
         "near": near(centre),
         "needs": _needs(form, card),
-        "regimes": [(one.regime, one.law.text(language()), one.scope.text(language())) for one in PROCEDURES],
-        "with_kinds": [one.regime for one in PROCEDURES if any(one.intake.kinds)],
-        "with_intention": [one.regime for one in PROCEDURES if one.intake.asks("intent_at")],
+        "regimes": [_offered(regime) for regime in REGIMES],
+        "methods": {
+            regime: [(one.id, one.name.text(language()), one.scope.text(language())) for one in laws]
+            for regime in REGIMES
+            if len(laws := of_regime(regime)) > 1
+        },
+        "with_kinds": [regime for regime in REGIMES if any(any(one.intake.kinds) for one in of_regime(regime))],
+        "with_intention": [
+            regime for regime in REGIMES if any(one.intake.asks("intent_at") for one in of_regime(regime))
+        ],
         "categories": labels("category", CATEGORIES),
         "kinds": labels("project_kind", KINDS[1:]),
         "buyers": buyers,
         "agents": agents,
         "is_buyer": actor().role is Role.PURCHASER,
     }
+
+
+def _offered(regime: str) -> tuple[str, str, str]:
+    """A regime to choose; where it has one procedure, with the scope of that, else each of them says its own."""
+    laws = of_regime(regime)
+    return regime, laws[0].law.text(language()), laws[0].scope.text(language()) if len(laws) == 1 else ""
+
+
+def _law_typed(form: Form) -> Procedure:
+    """The procedure chosen in the form; the usual one of the regime while none is chosen."""
+    laws = of_regime(form.shown("regime")) or of_regime(REGIMES[0])
+    typed = form.shown(f"method.{laws[0].regime}")
+    return next((one for one in laws if one.id == typed), laws[0])
 
 
 def field_words(field: str) -> str:
@@ -77,11 +97,11 @@ def field_words(field: str) -> str:
 def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
     """What filing needs: each field with its rule, whether the form holds it, and whether it is asked of this project at all; ``only``
     names the choice on which that depends while the choice is open."""
-    law = procedure_of(card) if card else next(iter(of_regime(form.shown("regime"))), PROCEDURES[0])
+    law = procedure_of(card) if card else _law_typed(form)
     is_buyer = actor().role is Role.PURCHASER
     asked = {gap.field for gap in projects.needed_to_file(law, by_agency=not is_buyer or bool(form.shown("agency")))}
     only = {"agency_agreement": "agency" if is_buyer else ""}
-    laws = [procedure_of(card)] if card else list(PROCEDURES)
+    laws = [procedure_of(card)] if card else [one for regime in REGIMES for one in of_regime(regime)]
     for one in laws:
         for needed in one.intake.filing:
             if not all(other.intake.asks(needed.field) for other in laws):
@@ -118,8 +138,8 @@ def new_project(form: Form | None = None) -> str:
 
 
 def _read_fields(form: Form, *, fixed: bool) -> dict[str, Any]:
-    """The fields of a project; ``fixed``: regime and purchaser stand already."""
-    held: dict[str, Any] = {} if fixed else {"regime": form.choice("regime", REGIMES)}
+    """The fields of a project; ``fixed``: regime, method and purchaser stand already."""
+    held: dict[str, Any] = {} if fixed else _read_law(form)
     held["name"] = form.text("name")
     held["category"] = form.choice("category", CATEGORIES)
     held["kind"] = form.choice("kind", KINDS[1:], needed=False)
@@ -129,6 +149,14 @@ def _read_fields(form: Form, *, fixed: bool) -> dict[str, Any]:
         held[name] = form.text(name, needed=False, limit=limit, lines=limit > 1000)
     day: date | None = form.day("intent_at", needed=False)
     return held | {"intent_at": day}
+
+
+def _read_law(form: Form) -> dict[str, str]:
+    """Regime and method; the method is chosen where the regime has several."""
+    regime = form.choice("regime", REGIMES)
+    offered = [one.id for one in of_regime(regime)]
+    method = form.choice(f"method.{regime}", offered) if len(offered) > 1 else "".join(offered)
+    return {"regime": regime, "method": method}
 
 
 def _read_division(form: Form) -> str:
@@ -161,7 +189,8 @@ def do_draft_project() -> Any:
         held["agency"] = _read_party(form, "agency", needed=False)
     else:
         held["purchaser"] = _read_party(form, "purchaser", needed=True)
-    _check_kind(form, held, held["regime"])
+    if of_regime(held["regime"]):
+        _check_kind(form, held, _law_typed(form))
     form.refuse_if_any()
     with work() as unit:
         use = unit.once(form.form_id)
@@ -169,15 +198,14 @@ def do_draft_project() -> Any:
     return go(where)
 
 
-def _check_kind(form: Form, held: dict[str, Any], regime: str) -> None:
+def _check_kind(form: Form, held: dict[str, Any], law: Procedure) -> None:
     """The kind of works goes with the works regime alone: what was left chosen from before is dropped, what is missing is asked for."""
-    for law in of_regime(regime)[:1]:
-        if not any(law.intake.kinds):
-            held["kind"] = ""
-        elif held["kind"] not in law.intake.kinds:
-            form.fault("kind", "form.required")
-        if held["category"] in CATEGORIES and held["category"] not in law.intake.categories:
-            form.fault("category", "project.works_follow_tender_law", rule="R-03")
+    if not any(law.intake.kinds):
+        held["kind"] = ""
+    elif held["kind"] not in law.intake.kinds:
+        form.fault("kind", "form.required")
+    if held["category"] in CATEGORIES and held["category"] not in law.intake.categories:
+        form.fault("category", "project.works_follow_tender_law", rule="R-03")
 
 
 def attachments_of(view: View, ref: str) -> list[attachments.Attachment]:
@@ -250,11 +278,11 @@ def edit_project(ref: str, form: Form | None = None) -> Any:
 @agency.page("/projects/<ref>/acts/edit", needs=Act.PROJECT_DRAFT, post=ByHand.LOOKS, back=edit_project)
 def do_edit_project(ref: str) -> Any:
     form = Form.read()
-    regime = editable(ref).regime
+    law = procedure_of(editable(ref))
     held = _read_fields(form, fixed=True)
     if actor().role is Role.PURCHASER:
         held["agency"] = _read_party(form, "agency", needed=False)
-    _check_kind(form, held, regime)
+    _check_kind(form, held, law)
     form.refuse_if_any()
     where = f"/agency/projects/{ref}"
     with work() as unit:
