@@ -123,7 +123,7 @@ class Sealed:
         return self.at_bank + sum(line.amount_minor for line in self.unsettled)
 
 
-def told(session: Session, rows: Iterable[Refund]) -> list[Refund]:
+def visible(session: Session, rows: Iterable[Refund]) -> list[Refund]:
     """Refunds without those of sealed lots."""
     left_out = Sealed(session).refunds
     return [row for row in rows if row.ref not in left_out]

@@ -197,7 +197,7 @@ def _cards(view: View, rows: Iterable[Refund]) -> list[RefundCard]:
     """By what stands on them: a reference is random, and an order by it would change from house to house."""
     today = local_day(view.now)
     soon = calendars.current(view.session).add_working_days(today, SOON_WORKING_DAYS)
-    seen = list(sealed.told(view.session, rows))
+    seen = list(sealed.visible(view.session, rows))
     held = demands.holds_of(view.session, [row.demand_id for row in seen if row.demand_id is not None], view.now)
     cards = [_card(view, row, held.get(row.demand_id or 0, []), today, soon) for row in seen]
     return sorted(cards, key=lambda card: (card.due_on, card.lot, card.bidder, card.part, card.ref))

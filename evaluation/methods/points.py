@@ -37,7 +37,7 @@ def objective_mismatches(inputs: Inputs) -> list[dict[str, Any]]:
         for criterion in inputs.scheme.scored:
             scores = given(inputs, criterion, bid.bidder)
             if criterion.kind == "objective" and not is_consistent(scores):
-                found.append({"bidder": bid.bidder, "criterion": criterion.id, "given": told(scores)})
+                found.append({"bidder": bid.bidder, "criterion": criterion.id, "given": seat_points(scores)})
     return found
 
 
@@ -102,12 +102,12 @@ def lines(outcome: Outcome) -> list[dict[str, Any]]:
     return found
 
 
-def told(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
+def seat_points(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
     return [{"seat": int(no), "points": written_exactly(score)} for no, score in scores.items()]
 
 
 def _scored(criterion: Criterion, found: Mean) -> dict[str, Any]:
-    scores = told(found.given)
+    scores = seat_points(found.given)
     row: dict[str, Any] = {
         "id": criterion.id,
         "kind": criterion.kind,

@@ -61,7 +61,7 @@ class ProbeSample(Base):
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedSample:
     """A sample as a point hands it in."""
 
     at: datetime
@@ -101,7 +101,7 @@ def beat(work: UnitOfWork, name: str) -> None:
     work.session.flush()
 
 
-def take(work: UnitOfWork, name: str, told: Iterable[Told]) -> int:
+def take(work: UnitOfWork, name: str, told: Iterable[ReportedSample]) -> int:
     """Keep what a point says of its slots; a slot told before keeps its first answer. Returns how many were new.
 
     Refuses: NotAllowed (not on duty), Invalid ``probe.samples`` (too many, too old, of the future).

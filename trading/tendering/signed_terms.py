@@ -37,7 +37,7 @@ def hash_of(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class LotHistory:
     """What the log says of a lot: ``steps`` of its flow, ``notices`` by kind, oldest first, ``scheme`` as last set."""
 
     steps: list[tuple[Proved, dict[str, Any]]]
@@ -49,7 +49,7 @@ class Told:
         return next(((entry, one) for entry, one in self.steps if one["act"] == "lot.publish"), None)
 
 
-def told(view: View, lot: Lot) -> Told:
+def history(view: View, lot: Lot) -> LotHistory:
     """Refuses: Conflict ``signed.altered``, ``signed.missing`` (a document that a record names is not there)."""
     steps: list[tuple[Proved, dict[str, Any]]] = []
     found: dict[str, list[tuple[Proved, dict[str, Any]]]] = {}
@@ -65,18 +65,18 @@ def told(view: View, lot: Lot) -> Told:
             found.setdefault(facts["kind"], []).append((entry, document))
         else:
             steps.append((entry, record))
-    return Told(steps, found, scheme)
+    return LotHistory(steps, found, scheme)
 
 
-def differences(view: View, lot: Lot, said: Told | None = None) -> Iterator[Difference]:
+def differences(view: View, lot: Lot, said: LotHistory | None = None) -> Iterator[Difference]:
     """Where lot, tender and project differ from the notice and the record of publication. Nothing is said of a lot that is not published.
 
-    Refuses: as ``told``."""
+    Refuses: as ``history``."""
     if not signed.listed(view, "published", tender=lot.tender.ref, lot=lot.no_text):
         if lot.published_at is not None:
             yield Difference("lot", str(lot.id), "published_at", "", signed.shown(lot.published_at), "")
         return
-    said = said or told(view, lot)
+    said = said or history(view, lot)
     if said.published is None or "tender" not in said.notices:
         raise signed.missing(lot.ref, "the record of publication and its notice")
     yield from _of_notice(lot, *said.notices["tender"][0])
@@ -91,7 +91,7 @@ def takes_bids(view: View, lot_id: int) -> bool:
     Asked where its row says no; what was altered says no too."""
     lot = view.session.get_one(Lot, lot_id)
     try:
-        said = told(view, lot)
+        said = history(view, lot)
     except Conflict:
         return False
     if not said.steps or "tender" not in said.notices:
@@ -124,7 +124,7 @@ def _of_field(field: Field, lot: Lot, body: Mapping[str, Any], entry: str) -> It
         yield Difference(table, str(row.id), column, entry, signed.shown(held), signed.shown(said))
 
 
-def _of_record(lot: Lot, said: Told) -> Iterator[Difference]:
+def _of_record(lot: Lot, said: LotHistory) -> Iterator[Difference]:
     assert said.published is not None
     entry, record = said.published
     facts = record["facts"]

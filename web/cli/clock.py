@@ -7,7 +7,7 @@ import click
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotAllowed, NotReady
 from trading.kernel.system_clock import SystemClock
-from web.cli.common import answer, guarded, json_option, lang_option, say, told
+from web.cli.common import answer, guarded, json_option, lang_option, refusal_text, say
 
 
 @click.group("clock")
@@ -36,7 +36,7 @@ def show(as_json: bool, lang: str | None) -> None:
         click.echo(at)
     if doubt is not None:
         if not as_json:
-            say(told(doubt, lang))
+            say(refusal_text(doubt, lang))
         raise SystemExit(3)
 
 

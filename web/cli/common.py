@@ -44,7 +44,7 @@ def answer(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def told(refusal: Refusal, lang: str | None = None) -> str:
+def refusal_text(refusal: Refusal, lang: str | None = None) -> str:
     """A refusal in words, with its code, every fault on a line of its own."""
     from web.words import words
 
@@ -63,11 +63,11 @@ def guarded(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except NotReady as refusal:
-            stop(told(refusal, kwargs.get("lang")), NOT_READY)
+            stop(refusal_text(refusal, kwargs.get("lang")), NOT_READY)
         except (Invalid, NotFound) as refusal:
-            stop(told(refusal, kwargs.get("lang")), BAD_INPUT)
+            stop(refusal_text(refusal, kwargs.get("lang")), BAD_INPUT)
         except Refusal as refusal:
-            stop(told(refusal, kwargs.get("lang")), REFUSED)
+            stop(refusal_text(refusal, kwargs.get("lang")), REFUSED)
         except CryptoError as error:
             stop(f"{error.detail} [{error.code}]", REFUSED)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:

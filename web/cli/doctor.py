@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from trading.kernel.errors import NotReady, Refusal
-from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, told
+from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
 from web.cli.doctor_found import LEAST_FREE, Found
 from web.settings import Settings, read_settings
 
@@ -64,7 +64,10 @@ def examine(lot_ref: str | None = None) -> list[Found]:
         if refusal.code == "log.key_missing":
             return [*found, Found("log_key", "error", str(refusal), "put the key file back from its backup")]
         if refusal.code.startswith("at_rest."):
-            return [*found, Found("data_keys", "error", told(refusal, "en"), "put the file of the data keys back")]
+            return [
+                *found,
+                Found("data_keys", "error", refusal_text(refusal, "en"), "put the file of the data keys back"),
+            ]
         return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
     found += doctor_memory.examine(settings, office)
     for check in (_clock, _keys, doctor_at_rest.examine, _log, _blobs, _second, doctor_mirror.examine, _overdue):
@@ -254,7 +257,7 @@ def _clock(office: Any) -> list[Found]:
         last = log.last_tick(view.session)
         office.clock.tend(last.at if last is not None else None)
         if (doubt := office.clock.doubt()) is not None and doubt.code == "clock.apart":
-            found.append(Found("clock_apart", "error", told(doubt, "en"), APART))
+            found.append(Found("clock_apart", "error", refusal_text(doubt, "en"), APART))
         if last is not None and last.at > office.clock.span().first + SKEW:
             found.append(
                 Found(

@@ -7,7 +7,7 @@ from typing import Any
 
 from trading.kernel import at_rest
 from trading.kernel.errors import NotReady
-from web.cli.common import told
+from web.cli.common import refusal_text
 from web.cli.doctor_found import Found
 
 MOST = 20
@@ -27,7 +27,9 @@ def examine(office: Any) -> list[Found]:
                 seen[one.token[len(at_rest.MARK) :].partition(".")[0]] += 1
             except NotReady as refusal:
                 code = "sealed_" + refusal.code.partition(".")[2]
-                found.append(Found(code, "error", told(refusal, "en"), REMEDIES.get(refusal.code, "bidhall doctor")))
+                found.append(
+                    Found(code, "error", refusal_text(refusal, "en"), REMEDIES.get(refusal.code, "bidhall doctor"))
+                )
     if found:
         return found[:MOST]
     first = ring.first.id

@@ -226,7 +226,7 @@ def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> 
     from trading.kernel.access import Actor, Role
     from trading.kernel.errors import Conflict, NotFound, Refusal
     from trading.parties import parties
-    from web.cli.common import told
+    from web.cli.common import refusal_text
 
     found = {"row": number, "code": row["code"]}
     try:
@@ -245,7 +245,7 @@ def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> 
     except Conflict:
         return {**found, "result": "skipped"}
     except Refusal as refusal:
-        return {**found, "result": "refused", "reason": refusal.code, "words": told(refusal, lang)}
+        return {**found, "result": "refused", "reason": refusal.code, "words": refusal_text(refusal, lang)}
     return {**found, "result": "taken"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from trading.kernel.errors import Conflict, NotReady, Refusal
-from web.cli.common import answer, guarded, json_option, lang_option, say, told
+from web.cli.common import answer, guarded, json_option, lang_option, refusal_text, say
 
 
 @click.group("memory")
@@ -47,7 +47,7 @@ def begin(lang: str | None) -> None:
     new = [path for path in office.memory.files if seen[str(path)] is None]
     for path in office.memory.files:
         if path not in new and isinstance(seen[str(path)], Refusal):
-            say(told(seen[str(path)], lang))
+            say(refusal_text(seen[str(path)], lang))
     if not new:
         held = next((one for one in seen.values() if one is not None and not isinstance(one, Refusal)), None)
         if held is None:
@@ -82,5 +82,5 @@ def show(as_json: bool, lang: str | None) -> None:
             click.echo(f"{place['where']}  {ticks} ticks  {place['at'] or place['code'] or '-'}")
     if trouble is not None:
         if not as_json:
-            say(told(trouble, lang))
+            say(refusal_text(trouble, lang))
         raise SystemExit(3)

@@ -14,7 +14,7 @@ import click
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import NotReady
 from trading.kernel.work import Office
-from web.cli.common import guarded, lang_option, say, told
+from web.cli.common import guarded, lang_option, refusal_text, say
 from web.settings import Settings, read_settings
 
 LINES = 4096
@@ -99,7 +99,7 @@ def _prepare(settings: Settings, demo: bool) -> Office:
     if office.trouble is not None and office.trouble.code == "memory.taken":
         raise office.trouble
     if office.trouble is not None:
-        say(told(office.trouble))
+        say(refusal_text(office.trouble))
     elif office.memory is not None:
         with office.view(CLOCK) as view:
             office.memory.take(view.session)

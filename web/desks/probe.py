@@ -18,7 +18,7 @@ from crypto.errors import CryptoError
 from crypto.sealed_bid import Inspector
 from crypto.signatures import payload_of, sign, verify
 from trading.availability import probes
-from trading.availability.probes import Told
+from trading.availability.probes import ReportedSample
 from trading.kernel.access import CLOCK
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotAllowed, NotReady
@@ -118,7 +118,7 @@ def samples() -> Response:
     document = _signed(SAMPLES, _SAMPLES_KEYS)
     try:
         told = [
-            Told(
+            ReportedSample(
                 parse_moment(one["at"]),
                 int(one["ms"]),
                 one["code"] == "",

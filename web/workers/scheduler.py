@@ -57,7 +57,7 @@ def money(office: Office, bank: Bank | None) -> list[str]:
     with office.work(CLOCK) as work:
         left_out = Sealed(work.session).refunds
         done = ["deliver"] if any(transfers.transfer(work.session, key).refund not in left_out for key in keys) else []
-        done += ["refund"] if sealed.told(work.session, falling_due.due(work)) else []
+        done += ["refund"] if sealed.visible(work.session, falling_due.due(work)) else []
     return done
 
 

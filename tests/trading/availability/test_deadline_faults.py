@@ -17,7 +17,7 @@ from tests.kit.world import World
 from trading import timeline
 from trading.availability import deadline_faults, probes
 from trading.availability.deadline_faults import DeadlineFault
-from trading.availability.probes import Told
+from trading.availability.probes import ReportedSample
 from trading.kernel import audit
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
@@ -44,7 +44,7 @@ def probed(
         at = since
         while at < until:
             bad = is_bad(at.replace(second=0))
-            slots.append(Told(at, 120, not bad, "HTTP 503" if bad else "", 3))
+            slots.append(ReportedSample(at, 120, not bad, "HTTP 503" if bad else "", 3))
             at += timedelta(seconds=10)
         for first in range(0, len(slots), 900):
             with world.work("clock") as work:
@@ -275,17 +275,21 @@ def test_what_a_point_sends_is_kept_once_and_not_from_strangers(world: World) ->
     on_duty(world)
     at = world.now
     with world.work("clock") as work:
-        told = [Told(at, 100, True, "", 1), Told(at, 9, False, "x", 1), Told(at - MINUTE, 80, True, "", None)]
+        told = [
+            ReportedSample(at, 100, True, "", 1),
+            ReportedSample(at, 9, False, "x", 1),
+            ReportedSample(at - MINUTE, 80, True, "", None),
+        ]
         assert probes.take(work, "north", told) == 2
-        assert probes.take(work, "north", [Told(at, 9, False, "x", 1)]) == 0
+        assert probes.take(work, "north", [ReportedSample(at, 9, False, "x", 1)]) == 0
         assert [(s.point, s.ok) for s in probes.samples(work.session, at - MINUTE, at + MINUTE)] == [
             ("north", True)
         ] * 2
     for wrong in (at - timedelta(days=2), at + timedelta(minutes=2)):
         with world.work("clock") as work, pytest.raises(Invalid, match=r"probe\.samples"):
-            probes.take(work, "north", [Told(wrong, 1, True, "", None)])
+            probes.take(work, "north", [ReportedSample(wrong, 1, True, "", None)])
     with world.work("clock") as work, pytest.raises(NotAllowed, match=r"probe\.unknown"):
-        probes.take(work, "west", [Told(at, 1, True, "", None)])
+        probes.take(work, "west", [ReportedSample(at, 1, True, "", None)])
     with world.work("clerk") as work, pytest.raises(NotAllowed):
         probes.take(work, "north", [])
 

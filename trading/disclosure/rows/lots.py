@@ -38,7 +38,7 @@ def _terms(view: View, lot: Lot) -> Iterator[Difference]:
 
 def _end(view: View, lot: Lot) -> Iterator[Difference]:
     """When the lot was judged, and why it failed."""
-    said = signed_terms.told(view, lot)
+    said = signed_terms.history(view, lot)
     row = closing.find(view.session, lot)
     faulted = [entry for entry, one in said.steps if one["act"] == "lot.fail_fault"]
     if lot.closed_at is not None and row is not None and not faulted and lot.closed_at != row.tick_at:

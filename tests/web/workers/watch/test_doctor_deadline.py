@@ -13,7 +13,7 @@ from tests.kit import stages
 from tests.kit.world import World
 from tests.trading.availability.test_deadline_faults import KEYS, MINUTE, confirm, outage, probed
 from trading.availability import probes
-from trading.availability.probes import Told
+from trading.availability.probes import ReportedSample
 from trading.parties import parties
 from web.cli import doctor_deadline
 from web.settings import Settings
@@ -46,7 +46,7 @@ def test_a_sound_platform_is_ready(world: World, tmp_path: Path) -> None:
     outage(world, ref, first=-1, count=0, now=-60)
     with world.work("clock") as work:
         for name in KEYS:
-            probes.take(work, name, [Told(work.now - timedelta(seconds=10), 90, True, "", 4)])
+            probes.take(work, name, [ReportedSample(work.now - timedelta(seconds=10), 90, True, "", 4)])
     found = findings(world, tmp_path, ref)
     wrong = {code: level for code, level in found.items() if level != "ok"}
     assert set(wrong) <= {"deadline_watch", "deadline_disk"} and {
@@ -76,8 +76,8 @@ def test_probes_that_are_not_there_that_failed_and_clocks_that_are_off(world: Wo
         and found["deadline_clock"] == "warning"
     )
     with world.work("clock") as work:
-        probes.take(work, "inside", [Told(work.now, 90, False, "HTTP 503", None)])
-        probes.take(work, "north", [Told(work.now, 90, True, "", 2500)])
+        probes.take(work, "inside", [ReportedSample(work.now, 90, False, "HTTP 503", None)])
+        probes.take(work, "north", [ReportedSample(work.now, 90, True, "", 2500)])
     found = findings(world, tmp_path, ref)
     assert found["deadline_probes"] == "error" and found["deadline_clock"] == "error"
 
