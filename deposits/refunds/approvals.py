@@ -36,7 +36,7 @@ def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
     """
     query = (
         select(ActRecord, LogEntry.envelope)
-        .outerjoin(LogEntry, LogEntry.c == ActRecord.c)
+        .outerjoin(LogEntry, LogEntry.c == ActRecord.entry_hash)
         .where(ActRecord.act == act)
         .order_by(ActRecord.id)
     )
@@ -58,7 +58,7 @@ def _is_signed(record: ActRecord, envelope: str | None, platform: bytes) -> bool
         return False
     return (entry["statement"], c, told["act"], told["of"]) == (
         document_hash(record.payload.encode()),
-        record.c,
+        record.entry_hash,
         record.act,
         record.of,
     )

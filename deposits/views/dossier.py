@@ -71,9 +71,11 @@ def extra(view: View, lot: Lot, profile: str) -> Extra:
 
 
 def _acts(view: View, things: list[str], digests: set[str]) -> list[str]:
-    of_things = select(ActRecord.c).where(ActRecord.of.in_(things)).order_by(ActRecord.id)
+    of_things = select(ActRecord.entry_hash).where(ActRecord.of.in_(things)).order_by(ActRecord.id)
     batches = view.session.scalars(select(RefundBatch).where(RefundBatch.digest.in_(digests)))
-    of_batches = select(ActRecord.c, ActRecord.payload).where(ActRecord.of.in_([row.log_of for row in batches]))
+    of_batches = select(ActRecord.entry_hash, ActRecord.payload).where(
+        ActRecord.of.in_([row.log_of for row in batches])
+    )
     told = view.session.execute(of_batches.order_by(ActRecord.id))
     named = [c for c, payload in told if json.loads(payload)["facts"].get("digest") in digests]
     return [*view.session.scalars(of_things), *named]

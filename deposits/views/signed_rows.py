@@ -52,7 +52,7 @@ def _receipts(view: View) -> Iterator[Difference]:
         record = explained.get(f"receipt/{row.ref}")
         told = approvals.facts(record) if record is not None else {}
         settled = told.get("kind", "deposit" if row.demand_id is not None else "")
-        yield from compare(row, {"settled": settled, "note": told.get("note", "")}, record.c if record else "")
+        yield from compare(row, {"settled": settled, "note": told.get("note", "")}, record.entry_hash if record else "")
 
 
 class Refunds:
@@ -86,16 +86,16 @@ def _refunds(view: View, every: Refunds) -> Iterator[Difference]:
         taken = every.steps[row.log_of]
         last = taken[-1] if taken else None
         state = approvals.facts(last)["after"] if last is not None else REFUND_FLOW.start
-        yield from compare(row, {"state": state}, last.c if last is not None else "")
+        yield from compare(row, {"state": state}, last.entry_hash if last is not None else "")
         if last is None or (step := _BOUND_BY.get(last.act.partition(".")[2])) is None:
             continue
         held = next((one for one in reversed(taken) if one.act == f"refund.{step}"), None)
         digest = row.batch.digest if row.batch is not None else ""
         values = bound.prepared(row, digest) if step == "prepare" else bound.approved(row, digest)
         if last.act == "refund.confirm" and audit.differing(last.payload, approvals.BOUND, bound.confirmed(row)):
-            yield Difference("refund", row.ref, "confirmed_at", last.c)
+            yield Difference("refund", row.ref, "confirmed_at", last.entry_hash)
         if held is not None and (column := audit.differing(held.payload, approvals.BOUND, values)):
-            yield Difference("refund", row.ref, column, held.c)
+            yield Difference("refund", row.ref, column, held.entry_hash)
 
 
 def _batches(view: View) -> Iterator[Difference]:
@@ -107,7 +107,7 @@ def _batches(view: View) -> Iterator[Difference]:
     for row in rows:
         record = prepared.get(row.log_of)
         told = approvals.facts(record) if record is not None else {"digest": "", "value_on": ""}
-        c = record.c if record is not None else ""
+        c = record.entry_hash if record is not None else ""
         yield from compare(row, {"digest": told["digest"]}, c)
         if row.value_on.isoformat() != told["value_on"]:
             yield Difference("refund_batch", row.ref, "value_on", c, row.value_on.isoformat(), told["value_on"])
@@ -119,7 +119,7 @@ def _batches(view: View) -> Iterator[Difference]:
                 yield Difference("refund_batch", row.ref, column, c)
         way = paid.get(row.log_of)
         if (floor_second(row.sent_at) if row.sent_at else None) != (floor_second(way.at) if way is not None else None):
-            yield Difference("refund_batch", row.ref, "sent_at", way.c if way is not None else c)
+            yield Difference("refund_batch", row.ref, "sent_at", way.entry_hash if way is not None else c)
 
 
 def _orders(view: View) -> Iterator[Difference]:
@@ -151,9 +151,9 @@ def _forfeits(view: View) -> Iterator[Difference]:
     for row in rows:
         record = _decision(view, row)
         if (row.state == "FORFEITED") != (record is not None):
-            yield Difference("forfeit", row.ref, "state", record.c if record is not None else "", row.state)
+            yield Difference("forfeit", row.ref, "state", record.entry_hash if record is not None else "", row.state)
         elif record is not None:
-            yield from compare(row, {"amount_minor": approvals.facts(record)["amount"]}, record.c)
+            yield from compare(row, {"amount_minor": approvals.facts(record)["amount"]}, record.entry_hash)
 
 
 def _decision(view: View, row: Forfeit) -> ActRecord | None:
@@ -260,7 +260,7 @@ def _kept(view: View, row: Forfeit) -> Iterator[Entry]:
 
 def _gone(view: View, act: str, table: str, there: set[str]) -> Iterator[Difference]:
     """Rows that a record speaks of and that are not there."""
-    told = select(ActRecord.of, ActRecord.c).where(ActRecord.act == act).order_by(ActRecord.id)
+    told = select(ActRecord.of, ActRecord.entry_hash).where(ActRecord.act == act).order_by(ActRecord.id)
     for of, c in view.session.execute(told):
         if of not in there:
             yield Difference(table, of.partition("/")[2], "id", c)

@@ -100,7 +100,9 @@ def test_a_bundle_names_the_acts_of_its_own_batches_and_no_others(room: MoneyRoo
     room.approve(batch)
     with asked(room.world) as statements, room.world.view("watch") as view:
         entries = dossier.extra(view, room.world.lot_in(view, ref), "audit").entries
-        rows = list(view.session.scalars(select(ActRecord).where(ActRecord.c.in_(entries)).order_by(ActRecord.id)))
+        rows = list(
+            view.session.scalars(select(ActRecord).where(ActRecord.entry_hash.in_(entries)).order_by(ActRecord.id))
+        )
     assert [(row.act, row.of) for row in rows if row.act.startswith("batch.")] == [
         ("batch.prepare", f"batch/{batch}"),
         ("batch.approve", f"batch/{batch}"),

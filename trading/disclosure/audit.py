@@ -231,18 +231,22 @@ def _documents(view: View, found: Audit) -> None:
 def _records(view: View, found: Audit) -> None:
     """The record behind each act, against the hash its entry names."""
     rows = view.session.execute(
-        select(ActRecord, LogEntry.statement).outerjoin(LogEntry, LogEntry.c == ActRecord.c).order_by(ActRecord.id)
+        select(ActRecord, LogEntry.statement)
+        .outerjoin(LogEntry, LogEntry.c == ActRecord.entry_hash)
+        .order_by(ActRecord.id)
     )
     for row, statement in rows:
         if statement is None or document_hash(row.payload.encode()) != statement:
             found.fault(
-                "RECORD_ALTERED", f"act_record {row.c}", f"the record of {row.act} is not the one its entry names"
+                "RECORD_ALTERED",
+                f"act_record {row.entry_hash}",
+                f"the record of {row.act} is not the one its entry names",
             )
             continue
         value = json.loads(row.payload)
         told = (value["act"], value["actor"], value["of"], parse_moment(value["at"]))
         if told != (row.act, row.actor, row.of, row.at):
-            found.fault("RECORD_ALTERED", f"act_record {row.c}", "its columns differ from the record")
+            found.fault("RECORD_ALTERED", f"act_record {row.entry_hash}", "its columns differ from the record")
 
 
 def verify_rows(view: View, found: Audit) -> None:

@@ -157,7 +157,9 @@ def _take_entries(dossier: _Dossier, extras: Iterable[Extra]) -> None:
     )
     asked = [c for extra in extras for c in extra.entries]
     own += [row for row in _by_c(dossier, asked) if row.tender != lot.tender.ref or row.lot not in (lot.no_text, "")]
-    acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.act), ActRecord.c, [e.c for e in own]))
+    acts = dict(
+        _chunked(dossier, select(ActRecord.entry_hash, ActRecord.act), ActRecord.entry_hash, [e.c for e in own])
+    )
     waiting = {
         row[0] for row in _chunked(dossier, select(LogPending.entry_id), LogPending.entry_id, [e.id for e in own])
     }
@@ -240,7 +242,11 @@ def _take_documents(dossier: _Dossier) -> None:
         row = dossier.documents.get(name)
         if row is not None:
             _take_document(dossier, row)
-    acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.payload), ActRecord.c, sorted(dossier.entries)))
+    acts = dict(
+        _chunked(
+            dossier, select(ActRecord.entry_hash, ActRecord.payload), ActRecord.entry_hash, sorted(dossier.entries)
+        )
+    )
     for c in sorted(acts):
         dossier.files.append(bytes_file(f"acts/{c}.json", acts[c].encode()))
         record = loads(acts[c].encode())

@@ -79,12 +79,12 @@ class LogEntry(Base):
 
 
 class ActRecord(Base):
-    """The record behind an ``act`` entry: kept beside the log and shown when the law allows."""
+    """The record behind an ``act`` entry: kept beside the log and shown when the law allows. ``entry_hash``: the ``c`` of that entry."""
 
     __tablename__ = "act_record"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    c: Mapped[str] = mapped_column(ForeignKey("log_entry.c"), unique=True)
+    entry_hash: Mapped[str] = mapped_column("c", ForeignKey("log_entry.c"), unique=True)
     act: Mapped[str] = mapped_column(String(60), index=True)
     actor: Mapped[str] = mapped_column(String(20))
     of: Mapped[str] = mapped_column(String(128), index=True)
@@ -296,7 +296,7 @@ def write_pending(work: Unit) -> None:
         signed = sign_entry(work, "act", statement=document_hash(payload), tender=tender, lot=lot)
         work.session.add(
             ActRecord(
-                c=signed.c,
+                entry_hash=signed.c,
                 act=noted.act,
                 actor=work.actor.role.value,
                 of=noted.of,

@@ -195,8 +195,8 @@ def records(view: View, acts: Collection[str], of: str | None = None) -> list[tu
     Refuses: Conflict ``signed.altered`` where one is not what its entry names.
     """
     query = (
-        select(*_COLUMNS, ActRecord.id, ActRecord.c, ActRecord.act, ActRecord.of, ActRecord.payload)
-        .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.c)
+        select(*_COLUMNS, ActRecord.id, ActRecord.entry_hash, ActRecord.act, ActRecord.of, ActRecord.payload)
+        .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.entry_hash)
         .where(ActRecord.act.in_(acts))
         .order_by(ActRecord.id)
     )

@@ -118,7 +118,7 @@ def every(view: View) -> list[SignedKey]:
 
 def revoked(view: View) -> dict[str, str]:
     """kid → the entry of its revocation, of every key its holder ended."""
-    query = select(ActRecord.payload, LogEntry.envelope).join(LogEntry, LogEntry.c == ActRecord.c)
+    query = select(ActRecord.payload, LogEntry.envelope).join(LogEntry, LogEntry.c == ActRecord.entry_hash)
     found = {}
     for payload, envelope in view.session.execute(query.where(ActRecord.act == "key.revoke")):
         try:

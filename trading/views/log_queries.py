@@ -246,14 +246,14 @@ def notice_document(view: View, notice: Notice) -> dict[str, Any]:
 
 def act_lines(view: View, acts: Sequence[str], limit: int) -> list[ActLine]:
     """The latest records of some acts, newest first."""
-    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.act.in_(acts))
+    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.entry_hash).where(ActRecord.act.in_(acts))
     rows = rows.order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(limit)
     return [ActLine(*row) for row in view.session.execute(rows)]
 
 
 def acts_on(view: View, of: str) -> list[ActLine]:
     """The records of one thing, oldest first."""
-    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.of == of)
+    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.entry_hash).where(ActRecord.of == of)
     return [ActLine(*row) for row in view.session.execute(rows.order_by(ActRecord.at, ActRecord.id))]
 
 

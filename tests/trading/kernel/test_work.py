@@ -193,7 +193,7 @@ def test_persons_stand_in_records_as_salted_hashes_alone(world: World) -> None:
         assert audit.check_fact_of(record.payload, "account", "91130205")
         assert audit.check_fact_of(record.payload, "person", f"account:{world.people['clerk']}")
         assert not audit.check_fact_of(record.payload, "account", "91130206")
-        entry = audit.entry(view.session, record.c)
+        entry = audit.entry(view.session, record.entry_hash)
         assert (entry.event, entry.tender, entry.lot) == ("act", "KP-2026-000001", "2")
     with unchanged(world), pytest.raises(TypeError), world.work("clerk") as work:
         work.record("thing.done", "x", share=0.5)

@@ -48,7 +48,9 @@ def test_the_log_holds_the_hash_of_every_notice(world: World) -> None:
         assert {row.document_hash for row in rows} == set(named)
         for row in rows:
             assert document_hash(notices.document_of(row, platform=world.office.platform, lot=lot)) == row.document_hash
-            entry = view.session.scalars(select(LogEntry).where(LogEntry.c == named[row.document_hash].c)).one()
+            entry = view.session.scalars(
+                select(LogEntry).where(LogEntry.c == named[row.document_hash].entry_hash)
+            ).one()
             assert entry.statement == document_hash(named[row.document_hash].payload.encode())
 
 
