@@ -168,6 +168,7 @@ _WRITTEN = (
     Field(
         "coefficients",
         NUMBERS,
+        Words("系数 K", "Coefficients K"),
         of="coefficients",
         proved=BY_RECORD,
         ask=Ask(
