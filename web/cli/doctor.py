@@ -15,7 +15,7 @@ import click
 
 from trading.kernel.errors import NotReady, Refusal
 from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
-from web.cli.doctor_found import LEAST_FREE, Found
+from web.cli.doctor_finding import LEAST_FREE, Finding
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
@@ -43,13 +43,13 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
         raise SystemExit(NOT_READY)
 
 
-def examine(lot_ref: str | None = None) -> list[Found]:
+def examine(lot_ref: str | None = None) -> list[Finding]:
     """All findings, in the order in which one would mend them. Changes nothing."""
     found = [_versions(), *_names(), *_files()]
     try:
         settings = read_settings()
     except NotReady as refusal:
-        return [*found, Found("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
+        return [*found, Finding("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
     found += _settings(settings)
     found += _modes(settings)
     found += _scanner(settings)
@@ -62,13 +62,13 @@ def examine(lot_ref: str | None = None) -> list[Found]:
         office = _office(settings)
     except Refusal as refusal:
         if refusal.code == "log.key_missing":
-            return [*found, Found("log_key", "error", str(refusal), "put the key file back from its backup")]
+            return [*found, Finding("log_key", "error", str(refusal), "put the key file back from its backup")]
         if refusal.code.startswith("at_rest."):
             return [
                 *found,
-                Found("data_keys", "error", refusal_text(refusal, "en"), "put the file of the data keys back"),
+                Finding("data_keys", "error", refusal_text(refusal, "en"), "put the file of the data keys back"),
             ]
-        return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
+        return [*found, Finding("office", "error", str(refusal), "see the setting or file that is named")]
     found += doctor_memory.examine(settings, office)
     for check in (_clock, _keys, doctor_at_rest.examine, _log, _blobs, _second, doctor_mirror.examine, _overdue):
         found += _tried(check, office)
@@ -79,13 +79,13 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     return found
 
 
-def _tried(check: Callable[[Any], list[Found]], office: Any) -> list[Found]:
+def _tried(check: Callable[[Any], list[Finding]], office: Any) -> list[Finding]:
     """A check that meets damage it was not made for must not hide the others."""
     try:
         return check(office)
     except Exception as error:  # a doctor examines what is broken
         return [
-            Found(
+            Finding(
                 "check_failed",
                 "error",
                 f"{getattr(check, '__name__', 'check').strip('_')}: {type(error).__name__}: {error}"[:300],
@@ -97,29 +97,29 @@ def _tried(check: Callable[[Any], list[Found]], office: Any) -> list[Found]:
 # --- the installation ---------------------------------------------------------------------------------------------------
 
 
-def _versions() -> Found:
+def _versions() -> Finding:
     names = ("bidhall", "cryptography", "sqlalchemy", "flask")
     texts = [f"python {sys.version.split()[0]}"]
     for name in names:
         try:
             texts.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            return Found("versions", "error", f"{name} is not installed", "install the package with its dependencies")
-    return Found("versions", "ok", ", ".join(texts))
+            return Finding("versions", "error", f"{name} is not installed", "install the package with its dependencies")
+    return Finding("versions", "ok", ", ".join(texts))
 
 
-def _modes(settings: Any) -> list[Found]:
+def _modes(settings: Any) -> list[Finding]:
     """What others of this machine may read of ours; `serve` narrows it, unless it lies in somebody else's name."""
     from web import private
 
     open_to_others = private.wide(settings)
     if not open_to_others:
-        return [Found("modes", "ok", "data folder, sealed files and database are for the platform's user alone")]
+        return [Finding("modes", "ok", "data folder, sealed files and database are for the platform's user alone")]
     names = " ".join(map(str, open_to_others))
-    return [Found("modes", "error", f"others on this machine may read or enter: {names}", f"chmod go-rwx {names}")]
+    return [Finding("modes", "error", f"others on this machine may read or enter: {names}", f"chmod go-rwx {names}")]
 
 
-def _scanner(settings: Any) -> list[Found]:
+def _scanner(settings: Any) -> list[Finding]:
     """Whether the virus scanner answers; without one nothing is wrong, but it is said."""
     from trading.files.scanning import ScannerDown
     from web.wiring import open_scanner
@@ -127,7 +127,7 @@ def _scanner(settings: Any) -> list[Found]:
     scanner = open_scanner(settings)
     if scanner is None:
         return [
-            Found(
+            Finding(
                 "scanner",
                 "warning",
                 "no virus scanner: files of opened bids are handed out unscanned, and say so",
@@ -135,10 +135,10 @@ def _scanner(settings: Any) -> list[Found]:
             )
         ]
     try:
-        return [Found("scanner", "ok", scanner.version())]
+        return [Finding("scanner", "ok", scanner.version())]
     except ScannerDown as error:
         return [
-            Found(
+            Finding(
                 "scanner_down",
                 "error",
                 f"{settings.clamd} does not answer ({error}): files of opened bids wait in quarantine",
@@ -147,7 +147,7 @@ def _scanner(settings: Any) -> list[Found]:
         ]
 
 
-def _names() -> list[Found]:
+def _names() -> list[Finding]:
     """Our six import names are common words: nobody else may own one of them."""
     owners = metadata.packages_distributions()
     found = []
@@ -155,33 +155,35 @@ def _names() -> list[Found]:
         others = sorted({owner for owner in owners.get(name, []) if owner.lower() != "bidhall"})
         if others:
             found.append(
-                Found(
+                Finding(
                     "name_taken",
                     "error",
                     f"the package {name} belongs to {', '.join(others)} too",
                     f"install bidhall in an environment of its own, without {', '.join(others)}",
                 )
             )
-    return found or [Found("names", "ok", ", ".join(OURS) + " are ours alone")]
+    return found or [Finding("names", "ok", ", ".join(OURS) + " are ours alone")]
 
 
-def _files() -> list[Found]:
+def _files() -> list[Finding]:
     """What is installed, and so what browsers are handed, against the record that came in the wheel."""
     from web import release
 
     told = release.record()
     if told is None:
         what = "this runs from a checkout: no record says what its files should be, so none was checked"
-        return [Found("release_unknown", "warning", what, "install the wheel of a release")]
+        return [Finding("release_unknown", "warning", what, "install the wheel of a release")]
     wrong = release.changed(told)
     if not wrong:
-        return [Found("release", "ok", f"{len(told)} files, all those served among them, are what the wheel recorded")]
+        return [
+            Finding("release", "ok", f"{len(told)} files, all those served among them, are what the wheel recorded")
+        ]
     more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
     remedy = "find out who changed them; stop serving the sealing page, and install the release again"
-    return [Found("release_changed", "error", f"not as released: {', '.join(wrong[:10])}{more}", remedy)]
+    return [Finding("release_changed", "error", f"not as released: {', '.join(wrong[:10])}{more}", remedy)]
 
 
-def _settings(settings: Settings) -> list[Found]:
+def _settings(settings: Settings) -> list[Finding]:
     from trading.kernel.db import shown_url
 
     shown = {
@@ -192,25 +194,25 @@ def _settings(settings: Settings) -> list[Found]:
         "zone": settings.zone,
         "platform": settings.platform,
     }
-    found = [Found("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
+    found = [Finding("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
     if settings.test_clock:
-        found.append(Found("rehearsal", "warning", f"a moved clock: {settings.test_clock}", "never in production"))
+        found.append(Finding("rehearsal", "warning", f"a moved clock: {settings.test_clock}", "never in production"))
     if settings.base_url and not settings.secure:
         found.append(
-            Found("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform")
+            Finding("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform")
         )
     if settings.data.exists():
         free = shutil.disk_usage(settings.data).free
         if free < LEAST_FREE:
             found.append(
-                Found(
+                Finding(
                     "disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"
                 )
             )
     return found
 
 
-def _database(settings: Settings, found: list[Found]) -> Any:
+def _database(settings: Settings, found: list[Finding]) -> Any:
     """An engine on a reachable, migrated database, or None with the reason among the findings."""
     from sqlalchemy import make_url
 
@@ -218,7 +220,7 @@ def _database(settings: Settings, found: list[Found]) -> Any:
 
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        found.append(Found("database", "error", "there is no database yet", "bidhall migrate"))
+        found.append(Finding("database", "error", "there is no database yet", "bidhall migrate"))
         return None
     engine = wiring.open_engine(settings.database)
     try:
@@ -226,7 +228,7 @@ def _database(settings: Settings, found: list[Found]) -> Any:
     except NotReady as refusal:
         pending = refusal.code == "database.pending"
         found.append(
-            Found(
+            Finding(
                 "migrations" if pending else "database",
                 "error",
                 str(refusal),
@@ -234,7 +236,7 @@ def _database(settings: Settings, found: list[Found]) -> Any:
             )
         )
         return None
-    found.append(Found("database", "ok", "reachable, no pending migrations"))
+    found.append(Finding("database", "ok", "reachable, no pending migrations"))
     return engine
 
 
@@ -247,7 +249,7 @@ def _office(settings: Settings) -> Any:
 # --- the platform -------------------------------------------------------------------------------------------------------
 
 
-def _clock(office: Any) -> list[Found]:
+def _clock(office: Any) -> list[Finding]:
     """Against the newest tick of the log, which the machine that sealed it has dated: it may not lie ahead of us, nor far behind."""
     from trading.kernel import log
     from trading.kernel.access import CLOCK
@@ -257,10 +259,10 @@ def _clock(office: Any) -> list[Found]:
         last = log.last_tick(view.session)
         office.clock.tend(last.at if last is not None else None)
         if (doubt := office.clock.doubt()) is not None and doubt.code == "clock.apart":
-            found.append(Found("clock_apart", "error", refusal_text(doubt, "en"), APART))
+            found.append(Finding("clock_apart", "error", refusal_text(doubt, "en"), APART))
         if last is not None and last.at > office.clock.span().first + SKEW:
             found.append(
-                Found(
+                Finding(
                     "clock_back",
                     "error",
                     f"the log's last tick is of {last.at.isoformat()}, later than now",
@@ -268,11 +270,11 @@ def _clock(office: Any) -> list[Found]:
                 )
             )
         if last is not None and view.now - last.at > LATE:
-            found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
-    return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
+            found.append(Finding("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
+    return found or [Finding("clock", "ok", datetime.isoformat(office.clock.now()))]
 
 
-def _keys(office: Any) -> list[Found]:
+def _keys(office: Any) -> list[Finding]:
     """Keys and name against what the log began with: others start nothing that signs."""
     from trading.kernel import log_own
     from trading.kernel.access import CLOCK
@@ -282,22 +284,22 @@ def _keys(office: Any) -> list[Found]:
             log_own.check(view.session, office.platform, office.keys)
     except NotReady as refusal:
         if refusal.code == "log.foreign_name":
-            return [Found("log_name", "error", str(refusal), "set BIDHALL_PLATFORM back to the name of the log")]
+            return [Finding("log_name", "error", str(refusal), "set BIDHALL_PLATFORM back to the name of the log")]
         remedy = "put the log's own key file back, or let BIDHALL_DATA and BIDHALL_DATABASE name one installation"
-        return [Found("log_key", "error", str(refusal), remedy)]
-    return [Found("log_key", "ok", "keys and name are those the log began with")]
+        return [Finding("log_key", "error", str(refusal), remedy)]
+    return [Finding("log_key", "ok", "keys and name are those the log began with")]
 
 
-def _log(office: Any) -> list[Found]:
+def _log(office: Any) -> list[Finding]:
     from trading.kernel.access import Actor, Role
     from web import whole_audit
 
     with office.view(Actor(Role.AUDIT_ADMIN, name="doctor")) as view:
         seen = whole_audit.verify(view)
     if seen.ok:
-        return [Found("log", "ok", f"{seen.ticks} ticks, {seen.entries} entries verify")]
+        return [Finding("log", "ok", f"{seen.ticks} ticks, {seen.entries} entries verify")]
     return [
-        Found(
+        Finding(
             "log_broken",
             "error",
             f"{one['where']}: {one['what']}",
@@ -307,7 +309,7 @@ def _log(office: Any) -> list[Found]:
     ]
 
 
-def _blobs(office: Any) -> list[Found]:
+def _blobs(office: Any) -> list[Finding]:
     """Rows without their bytes, and bytes of no row (harmless leftovers of uploads that came to nothing)."""
     from trading.kernel.access import CLOCK
 
@@ -315,7 +317,7 @@ def _blobs(office: Any) -> list[Found]:
         named = named_blobs(view.session)
     held = set(office.blobs.names())
     found = [
-        Found(
+        Finding(
             "blob_missing",
             "error",
             f"{where} names blob {name}, which is not there",
@@ -327,17 +329,17 @@ def _blobs(office: Any) -> list[Found]:
     spare = len(held - set(named))
     if spare:
         found.append(
-            Found(
+            Finding(
                 "blob_spare",
                 "warning",
                 f"{spare} blobs belong to no row",
                 "the sweeper takes those of given-up uploads",
             )
         )
-    return found or [Found("blobs", "ok", f"{len(held)} blobs, every row has its bytes")]
+    return found or [Finding("blobs", "ok", f"{len(held)} blobs, every row has its bytes")]
 
 
-def _second(office: Any) -> list[Found]:
+def _second(office: Any) -> list[Finding]:
     """The folder on the second disk: there, on another disk, and holding what the first one holds."""
     second = office.blobs.second
     if second is None:
@@ -345,7 +347,7 @@ def _second(office: Any) -> list[Found]:
     found = []
     if second.folder.stat().st_dev == office.blobs.folder.stat().st_dev:
         found.append(
-            Found(
+            Finding(
                 "mirror_dir",
                 "warning",
                 f"{second.folder} lies on the same disk as the store",
@@ -355,14 +357,14 @@ def _second(office: Any) -> list[Found]:
     held = set(second.names())
     if any(name not in held for name in office.blobs.names()):
         found.append(
-            Found(
+            Finding(
                 "mirror_dir",
                 "error",
                 f"{second.folder} lacks files of the store",
                 "it was named late or lost some: copy what is missing (rsync --ignore-existing), its names are the same",
             )
         )
-    return found or [Found("mirror_dir", "ok", "the second disk has every file")]
+    return found or [Finding("mirror_dir", "ok", "the second disk has every file")]
 
 
 def named_blobs(session: Any) -> dict[str, str]:
@@ -397,7 +399,7 @@ def _names_in(value: Any) -> list[str]:
     return []
 
 
-def _overdue(office: Any) -> list[Found]:
+def _overdue(office: Any) -> list[Finding]:
     from trading import timeline
     from trading.kernel.access import CLOCK
     from trading.tendering.tenders import Lot
@@ -405,7 +407,7 @@ def _overdue(office: Any) -> list[Found]:
     with office.view(CLOCK) as view:
         late = [(one, view.session.get(Lot, one.lot_id)) for one in timeline.due(view.session, view.now - LATE)]
     found = [
-        Found(
+        Finding(
             "step_overdue",
             "error",
             f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
@@ -413,4 +415,4 @@ def _overdue(office: Any) -> list[Found]:
         )
         for one, lot in late
     ]
-    return found or [Found("steps", "ok", "no step is overdue")]
+    return found or [Finding("steps", "ok", "no step is overdue")]

@@ -8,7 +8,7 @@ from typing import Any
 from trading.kernel import at_rest
 from trading.kernel.errors import NotReady
 from web.cli.common import refusal_text
-from web.cli.doctor_found import Found
+from web.cli.doctor_finding import Finding
 
 MOST = 20
 REMEDIES = {
@@ -18,7 +18,7 @@ REMEDIES = {
 }
 
 
-def examine(office: Any) -> list[Found]:
+def examine(office: Any) -> list[Finding]:
     ring, seen, found = at_rest.ring_of(office.engine), Counter[str](), []
     with office.engine.connect().execution_options(bidhall_readonly=True) as connection:
         for one in at_rest.all_values(connection):
@@ -28,7 +28,7 @@ def examine(office: Any) -> list[Found]:
             except NotReady as refusal:
                 code = "sealed_" + refusal.code.partition(".")[2]
                 found.append(
-                    Found(code, "error", refusal_text(refusal, "en"), REMEDIES.get(refusal.code, "bidhall doctor"))
+                    Finding(code, "error", refusal_text(refusal, "en"), REMEDIES.get(refusal.code, "bidhall doctor"))
                 )
     if found:
         return found[:MOST]
@@ -36,5 +36,5 @@ def examine(office: Any) -> list[Found]:
     old = {key: many for key, many in seen.items() if key != first}
     if old:
         what = ", ".join(f"{many} values under {key}" for key, many in sorted(old.items()))
-        return [Found("sealed", "warning", f"{what}; the first key is {first}", "bidhall keys rotate-data")]
-    return [Found("sealed", "ok", f"{sum(seen.values())} values sealed with the data key {first}")]
+        return [Finding("sealed", "warning", f"{what}; the first key is {first}", "bidhall keys rotate-data")]
+    return [Finding("sealed", "ok", f"{sum(seen.values())} values sealed with the data key {first}")]

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from trading.kernel.errors import Invalid, NotFound
 from web.cli import doctor_mirror
-from web.cli.doctor_found import LEAST_FREE, Found
+from web.cli.doctor_finding import LEAST_FREE, Finding
 from web.settings import Settings
 
-Tried = Callable[[Callable[[Any], list[Found]], Any], list[Found]]
+Tried = Callable[[Callable[[Any], list[Finding]], Any], list[Finding]]
 ROOM = 10 * LEAST_FREE
 SKEW_MS = 1000
 STALE = timedelta(seconds=90)
@@ -26,7 +26,7 @@ TOGETHER = 10
 """Deadlines in one half hour beyond which somebody should look at the load (a parameter of the platform, L)."""
 
 
-def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Found]:
+def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Finding]:
     """All findings about one deadline, the overview first."""
     from trading.custody import officers
     from trading.kernel.access import CLOCK
@@ -37,10 +37,10 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
             lot = tenders.lot(view.session, ref)
             policy = officers.current_policy(view.session, lot)
         except NotFound as refusal:
-            return [Found("deadline", "error", str(refusal), "name a published lot")]
+            return [Finding("deadline", "error", str(refusal), "name a published lot")]
         words = f"{ref}: deadline {policy.deadline.isoformat()}, opening {policy.opens_at.isoformat()}, in {policy.deadline - view.now}"
-        found = [Found("deadline", "ok", words)]
-        checks: tuple[Callable[[Any], list[Found]], ...] = (
+        found = [Finding("deadline", "ok", words)]
+        checks: tuple[Callable[[Any], list[Finding]], ...] = (
             lambda one: _officers(one, lot, policy),
             _clock_and_probes,
             lambda _: _processes(settings),
@@ -56,7 +56,7 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
     return found
 
 
-def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
+def _officers(look: Any, lot: Any, policy: Any) -> list[Finding]:
     """Who can open: the drill bid tried, and the signing key of then still the standing one."""
     from trading.custody import officers
     from trading.parties import enrolments
@@ -73,7 +73,7 @@ def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
     words = f"{len(ready)} of {len(seats)} officers can open, {policy.t} are needed"
     if len(ready) < policy.t:
         return [
-            Found(
+            Finding(
                 "deadline_officers",
                 "error",
                 words,
@@ -82,8 +82,10 @@ def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
         ]
     if len(ready) < len(seats):
         missing = ", ".join(seat.account.username for seat in seats if seat.j not in ready)
-        return [Found("deadline_officers", "warning", f"{words}; not: {missing}", "ask them: drill bid, key, account")]
-    return [Found("deadline_officers", "ok", words)]
+        return [
+            Finding("deadline_officers", "warning", f"{words}; not: {missing}", "ask them: drill bid, key, account")
+        ]
+    return [Finding("deadline_officers", "ok", words)]
 
 
 def _chain(session: Any, lot: Any) -> list[Any]:
@@ -99,13 +101,13 @@ def _chain(session: Any, lot: Any) -> list[Any]:
     return list(session.scalars(query))
 
 
-def _clock_and_probes(look: Any) -> list[Found]:
+def _clock_and_probes(look: Any) -> list[Finding]:
     from trading.availability import probes
 
     points, newest = probes.on_duty(look.session), probes.newest(look.session)
     if not points:
         return [
-            Found(
+            Finding(
                 "deadline_probes",
                 "error",
                 "no probe is on duty: a fault before the deadline would not be found",
@@ -117,7 +119,7 @@ def _clock_and_probes(look: Any) -> list[Found]:
         last = newest.get(point.name)
         if last is None or look.now - last.at > STALE:
             found.append(
-                Found(
+                Finding(
                     "deadline_probes",
                     "error",
                     f"nothing from the point {point.name} of late: its minutes count as bad",
@@ -126,7 +128,7 @@ def _clock_and_probes(look: Any) -> list[Found]:
             )
         elif not last.ok:
             found.append(
-                Found(
+                Finding(
                     "deadline_probes",
                     "error",
                     f"the last test bid of {point.name} failed: {last.code or f'{last.ms} ms'}",
@@ -136,7 +138,7 @@ def _clock_and_probes(look: Any) -> list[Found]:
     outside = [point.name for point in points if point.name != probes.INSIDE]
     if len(outside) < 2:
         found.append(
-            Found(
+            Finding(
                 "deadline_outside",
                 "warning",
                 f"{len(outside)} probe points outside the platform, two are wanted",
@@ -149,42 +151,46 @@ def _clock_and_probes(look: Any) -> list[Found]:
     far = [f"{name} {ms} ms" for name, ms in sorted(offsets.items()) if ms is not None and abs(ms) > SKEW_MS]
     if far:
         found.append(
-            Found("deadline_clock", "error", "our clock is off, as seen from " + ", ".join(far), "set it right by NTP")
+            Finding(
+                "deadline_clock", "error", "our clock is off, as seen from " + ", ".join(far), "set it right by NTP"
+            )
         )
     elif offsets:
         found.append(
-            Found(
+            Finding(
                 "deadline_clock",
                 "ok",
                 f"within {max(abs(ms or 0) for ms in offsets.values())} ms of the outside points",
             )
         )
     else:
-        found.append(Found("deadline_clock", "warning", "nobody outside has measured our clock", "check NTP by hand"))
+        found.append(Finding("deadline_clock", "warning", "nobody outside has measured our clock", "check NTP by hand"))
     return (
         found
         if any(one.code == "deadline_probes" for one in found)
-        else [Found("deadline_probes", "ok", f"on duty: {', '.join(point.name for point in points)}"), *found]
+        else [Finding("deadline_probes", "ok", f"on duty: {', '.join(point.name for point in points)}"), *found]
     )
 
 
-def _processes(settings: Settings) -> list[Found]:
+def _processes(settings: Settings) -> list[Finding]:
     from web.workers.watch.process import KINDS, running
 
     still = [kind for kind in KINDS if not running(settings.data, kind)]
     if still:
-        return [Found("deadline_watch", "warning", f"not running on this machine: {', '.join(still)}", "bidhall watch")]
-    return [Found("deadline_watch", "ok", "probe, beacon, status page and drop run")]
+        return [
+            Finding("deadline_watch", "warning", f"not running on this machine: {', '.join(still)}", "bidhall watch")
+        ]
+    return [Finding("deadline_watch", "ok", "probe, beacon, status page and drop run")]
 
 
-def _disk(office: Any, settings: Settings) -> list[Found]:
+def _disk(office: Any, settings: Settings) -> list[Finding]:
     free = min(shutil.disk_usage(office.blobs.folder).free, shutil.disk_usage(settings.data).free)
     if free < ROOM:
-        return [Found("deadline_disk", "warning", f"{free >> 30} GiB free for bids", "make room before the deadline")]
-    return [Found("deadline_disk", "ok", f"{free >> 30} GiB free for bids")]
+        return [Finding("deadline_disk", "warning", f"{free >> 30} GiB free for bids", "make room before the deadline")]
+    return [Finding("deadline_disk", "ok", f"{free >> 30} GiB free for bids")]
 
 
-def _certificate(settings: Settings, opens_at: datetime) -> list[Found]:
+def _certificate(settings: Settings, opens_at: datetime) -> list[Finding]:
     """The TLS certificate bidders meet must outlive the opening."""
     if not settings.secure:
         return []
@@ -205,7 +211,7 @@ def _certificate(settings: Settings, opens_at: datetime) -> list[Found]:
             certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
     except (OSError, ValueError) as error:
         return [
-            Found(
+            Finding(
                 "deadline_certificate",
                 "warning",
                 f"{host}:{port}: {type(error).__name__}",
@@ -215,17 +221,17 @@ def _certificate(settings: Settings, opens_at: datetime) -> list[Found]:
     until = certificate.not_valid_after_utc
     if until <= opens_at + timedelta(days=1):
         return [
-            Found(
+            Finding(
                 "deadline_certificate",
                 "error",
                 f"ends {until.isoformat()}",
                 "renew it now, not within two hours of the deadline",
             )
         ]
-    return [Found("deadline_certificate", "ok", f"until {until.isoformat()}")]
+    return [Finding("deadline_certificate", "ok", f"until {until.isoformat()}")]
 
 
-def _load(look: Any, policy: Any) -> list[Found]:
+def _load(look: Any, policy: Any) -> list[Finding]:
     """How many deadlines fall into the same half hour: a published number."""
     from sqlalchemy import func, select
 
@@ -241,22 +247,22 @@ def _load(look: Any, policy: Any) -> list[Found]:
     count = int(look.session.scalar(query) or 0)
     if count > TOGETHER:
         return [
-            Found(
+            Finding(
                 "deadline_load",
                 "warning",
                 f"{count} deadlines within half an hour",
                 "spread them, or add workers and measure",
             )
         ]
-    return [Found("deadline_load", "ok", f"{count} deadlines within half an hour")]
+    return [Finding("deadline_load", "ok", f"{count} deadlines within half an hour")]
 
 
-def _fault(look: Any, lot: Any) -> list[Found]:
+def _fault(look: Any, lot: Any) -> list[Finding]:
     from trading.availability import deadline_faults
 
     if (fault := deadline_faults.standing(look.session, lot)) is not None:
         return [
-            Found(
+            Finding(
                 "deadline_fault",
                 "error",
                 f"suspended for a fault since {fault.confirmed_at.isoformat()}",
@@ -266,17 +272,17 @@ def _fault(look: Any, lot: Any) -> list[Found]:
     found = deadline_faults.assess(look.session, lot, look.now).verdict
     if found.kind != deadline_faults.NONE:
         return [
-            Found(
+            Finding(
                 "deadline_fault",
                 "error",
                 f"{found.bad_minutes} bad minutes call for a decision: {found.kind}",
                 "confirm it at /centre/faults",
             )
         ]
-    return [Found("deadline_fault", "ok", f"{found.bad_minutes} bad minutes so far, no fault")]
+    return [Finding("deadline_fault", "ok", f"{found.bad_minutes} bad minutes so far, no fault")]
 
 
-def _calendar(look: Any, deadline: datetime) -> list[Found]:
+def _calendar(look: Any, deadline: datetime) -> list[Finding]:
     """An extension is counted in working time: the calendar must know the days after the deadline."""
     from trading.kernel.calendar import local_day
     from trading.rulebook import calendars
@@ -284,5 +290,5 @@ def _calendar(look: Any, deadline: datetime) -> list[Found]:
     try:
         calendars.current(look.session).add_working_days(local_day(deadline), 5)
     except Invalid as refusal:
-        return [Found("deadline_calendar", "error", str(refusal), "bidhall calendar import FILE")]
+        return [Finding("deadline_calendar", "error", str(refusal), "bidhall calendar import FILE")]
     return []

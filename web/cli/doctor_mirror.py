@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.cli.doctor_found import Found
+from web.cli.doctor_finding import Finding
 
 DOWN = "the mirror does not answer"
 
 
-def examine(office: Any) -> list[Found]:
+def examine(office: Any) -> list[Finding]:
     """The mirror of the settings, if there is one; an error where a policy asks for one and there is none."""
     from trading.bidding.copies import LineDown, mirror_keys
     from trading.kernel.access import CLOCK
@@ -21,7 +21,7 @@ def examine(office: Any) -> list[Found]:
         if not asked:
             return []
         return [
-            Found(
+            Finding(
                 "mirror",
                 "error",
                 "policies ask for a mirror and none is configured",
@@ -31,7 +31,7 @@ def examine(office: Any) -> list[Found]:
     found = []
     if office.mirror.key not in keys:
         found.append(
-            Found(
+            Finding(
                 "mirror_key",
                 "error",
                 "the mirror's key is not enrolled as the supervisory body's: nothing it signs counts",
@@ -43,20 +43,20 @@ def examine(office: Any) -> list[Found]:
     except LineDown as error:
         return [
             *found,
-            Found(
+            Finding(
                 "mirror", "error", f"{DOWN} ({error})", "ask the supervisory body; what is due is sent once it answers"
             ),
         ]
-    return [*found, Found("mirror", "ok", "the mirror answers")]
+    return [*found, Finding("mirror", "ok", "the mirror answers")]
 
 
-def of_policy(office: Any, policy: Any) -> list[Found]:
+def of_policy(office: Any, policy: Any) -> list[Finding]:
     """The same, asked before one deadline: nothing where its policy knows no mirror."""
     from trading.custody.officers import policy_document
 
     if policy_document(policy)["mirror"] == "none":
         return []
-    return [Found("deadline_" + one.code, one.level, one.what, one.remedy) for one in examine(office)]
+    return [Finding("deadline_" + one.code, one.level, one.what, one.remedy) for one in examine(office)]
 
 
 def _asked(session: Any) -> bool:

@@ -9,7 +9,7 @@ LEAST_FREE = 1 << 30
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One finding. ``level``: ok, warning or error; ``remedy``: what to do, "" where there is nothing to do."""
 
     code: str
