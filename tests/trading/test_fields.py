@@ -51,6 +51,13 @@ def test_a_notice_names_no_fact_twice() -> None:
         assert len(set(names)) == len(names), kind
 
 
+def test_pages_name_a_fact_as_its_notice_does_and_no_fact_that_it_lacks() -> None:
+    assert fields.label("deadline").en == "Bid deadline", "not the entry that a notice of failure names so"
+    for name in ("currency", "ground", "no_such_fact"):
+        with pytest.raises(KeyError):
+            fields.label(name)
+
+
 def test_every_column_that_can_be_written_is_declared_once() -> None:
     names = [one.name for one in fields.WRITTEN]
     assert len(set(names)) == len(names)

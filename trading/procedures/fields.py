@@ -354,6 +354,11 @@ def of_notice(kind: str) -> tuple[Field, ...]:
     return tuple(one for one in FIELDS if kind in one.notices)
 
 
+def label(name: str) -> Words:
+    """What a tender notice calls a fact, for pages that show it beside. Raises: KeyError for one that it does not name."""
+    return {one.name: one.label for one in of_notice("tender") if one.label}[name]
+
+
 def notice(kind: str) -> NoticeRule:
     """A notice of the regular course with the facts that every one of its kind carries."""
     return NoticeRule(kind, tuple(one.name for one in of_notice(kind) if not one.only))

@@ -133,6 +133,7 @@ def page(template: str, **values: Any) -> str:
         "fen": lambda minor: formatting.money(Money(minor), speech),
         "rate": lambda budget, award: f"{rate_pct(budget, award) or formatting.NOTHING}%",
         "last_day": last_day,
+        "label": lambda name: fields.label(name).text(speech),
         "limit": lambda rule: limit(rule, speech),
         "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
         "wan": ten_thousands,
