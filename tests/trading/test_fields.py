@@ -81,6 +81,24 @@ def test_an_undeclared_fact_is_refused_and_nothing_is_posted(world: World) -> No
         assert [row.id for row in notices.of_lot(view.session, world.lot_in(view, ref))] == before
 
 
+def test_a_field_declared_after_a_notice_went_out_must_be_empty(world: World) -> None:
+    """The notice is signed and says nothing of it: a revision gave the column its empty value, and any other is named."""
+    with world.view("clock") as view:
+        lot = world.lot_in(view, world.lot("BIDDING"))
+        body = dict(notices.latest(view.session, lot, "tender").body)
+        read = [one for one in fields.of_notice("tender") if one.of and one.proved == BY_NOTICE]
+        named = {
+            one.name: [
+                (found.column, found.stored)
+                for found in signed_terms._of_field(one, lot, {k: v for k, v in body.items() if k != one.name}, "c")
+            ]
+            for one in read
+            if one.kind in (TEXT, COUNT, TICK)
+        }
+    assert named["place"] == [("place", lot.place[:60])] and named["round"] == [("round", "1")]
+    assert named["consortium_most"] == named["two_envelopes"] == named["co_opening"] == []
+
+
 def test_a_published_lot_reads_back_from_its_notice(world: World) -> None:
     """What the notice says of each field is what its column holds; and the audit sees nothing, until a column is another."""
     ref = stages.contracted(world, "GP")

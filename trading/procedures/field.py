@@ -103,7 +103,7 @@ class Field:
 
     def read_back(self, plain: Any) -> Any:
         """What a column must hold where a signed notice says ``plain``. Refuses: NotReady (no moment)."""
-        return parse_moment(plain) if self.kind == MOMENT else plain
+        return parse_moment(plain) if self.kind == MOMENT and plain else plain
 
 
 def written(value: Any) -> Any:

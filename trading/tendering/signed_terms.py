@@ -17,12 +17,13 @@ from trading.kernel.errors import Conflict
 from trading.kernel.signed import Difference, Proved
 from trading.kernel.work import View
 from trading.procedures import fields
-from trading.procedures.field import BY_NOTICE, BY_RECORD, MOMENT, Field
+from trading.procedures.field import BY_NOTICE, BY_RECORD, COUNT, MOMENT, TEXT, TICK, Field
 from trading.tendering.tenders import LOT_FLOW, Lot
 
 BOUND = ("scheme", *fields.columns("lot", BY_RECORD).split(), "rules")
 """What the record of publication binds by hash; lots published before that was so have the criteria alone, by the record that set them."""
 OPEN = ("NOTICE", "BIDDING")
+_UNSAID = {TEXT: "", COUNT: 0, TICK: False}
 _STEPS = tuple(f"lot.{step.name}" for step in LOT_FLOW.steps)
 _ACTS = (*_STEPS, "lot.set_scheme", "notice.publish")
 
@@ -113,10 +114,11 @@ def _of_notice(lot: Lot, entry: Proved, notice: dict[str, Any]) -> Iterator[Diff
 
 
 def _of_field(field: Field, lot: Lot, body: Mapping[str, Any], entry: str) -> Iterator[Difference]:
-    """Where the column of a field is not what the notice says; an option it says nothing of is off."""
-    if field.name == "clarify_until" and lot.clarify_until is None and body[field.name] == body["deadline"]:
+    """Where the column of a field is not what the notice says. What it says nothing of is off or empty: an option that was not chosen, a
+    field that was declared after the notice went out."""
+    if field.name == "clarify_until" and lot.clarify_until is None and body.get(field.name) == body["deadline"]:
         return  # none was set: questions until the deadline
-    said = body.get(field.name, False) if field.only else body[field.name]
+    said = body.get(field.name, _UNSAID.get(field.kind))
     held = field.value(lot) if field.kind == MOMENT else field.plain(lot)
     if held != field.read_back(said):
         table, column = field.column
