@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, ForeignKey, String, Text, exists, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.bidding.participants import Participant
@@ -23,6 +23,7 @@ from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork
 from trading.opening import ceremony
+from trading.opening.ceremony import Opening
 from trading.tendering.tenders import Lot
 
 PIECE = 5_000
@@ -195,16 +196,16 @@ def is_public(session: Session, lot: Lot) -> bool:
     return lot.failure is not None or ceremony.is_public(session, lot)
 
 
+def is_sealed() -> ColumnElement[bool]:
+    """The condition on lots, as a part of a larger question: the opposite of ``is_public``."""
+    return Lot.failure.is_(None) & ~exists().where(Opening.lot_id == Lot.id, Opening.part == "bid")
+
+
 def publicity(session: Session) -> Callable[[DepositDemand], bool]:
-    """``is_public`` for the lots of many demands: each lot is asked about once."""
-    known: dict[int, bool] = {}
-
-    def seen(demand: DepositDemand) -> bool:
-        if demand.lot_id not in known:
-            known[demand.lot_id] = is_public(session, demand.lot)
-        return known[demand.lot_id]
-
-    return seen
+    """``is_public`` for the lots of many demands, asked about at once."""
+    lots = select(DepositDemand.lot_id).join(Lot, Lot.id == DepositDemand.lot_id).where(~is_sealed())
+    public = set(session.scalars(lots.distinct()))
+    return lambda demand: demand.lot_id in public
 
 
 def require_public(session: Session, demand: DepositDemand) -> None:

@@ -13,24 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, union_all
+from sqlalchemy import Select, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from deposits import receipts
 from deposits.bank.transfers import Transfer
-from deposits.demands import DepositDemand
+from deposits.demands import DepositDemand, is_sealed
 from deposits.ledger import accounts
 from deposits.ledger.postings import Posting
 from deposits.receipts import BankLine, LineUse, Receipt
 from deposits.refunds.refunds import Refund
-from trading.opening.ceremony import Opening
 from trading.parties.parties import Party
 from trading.tendering.tenders import Lot
-
-
-def is_sealed() -> ColumnElement[bool]:
-    """The condition on lots, as a part of a larger question: the opposite of ``demands.is_public``."""
-    return Lot.failure.is_(None) & ~exists().where(Opening.lot_id == Lot.id, Opening.part == "bid")
 
 
 def _demands() -> Select[Any]:

@@ -15,7 +15,7 @@ from trading import rulebook
 from trading.awarding import awards, contracts, disputes
 from trading.custody import officers
 from trading.kernel.access import Act, Role, fitting
-from trading.kernel.calendar import day_start, local_day
+from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import View
@@ -156,14 +156,16 @@ def candidates(view: View, lot: Lot) -> list[Candidate]:
     )
 
 
-def bounds(view: View, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Window:
-    """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook.
+def bounds(
+    view: View, lot: Lot, act: str, plan: dict[str, Any], calendar: WorkingDayCalendar | None = None
+) -> rulebook.Window:
+    """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook; ``calendar``: where it is read already.
 
     Refuses: Invalid ``calendar.year_unknown``.
     """
     return rulebook.window(
         planning.book_of(lot, view.now),
-        calendars.current(view.session),
+        calendar or calendars.current(view.session),
         act,
         plan,
         method=lot.project.method,
@@ -192,9 +194,11 @@ def earliest_deadline(view: View, lot: Lot, plan: dict[str, Any]) -> tuple[datet
         day += timedelta(days=1)
 
 
-def clarify_cutoff(view: View, lot: Lot) -> Bound | None:
+def clarify_cutoff(view: View, lot: Lot, calendar: WorkingDayCalendar | None = None) -> Bound | None:
     """Until when a clarification that affects bids may be issued without moving the deadline (rule T-05)."""
-    return bounds(view, lot, "clarification_issued", {"bid_deadline": lot.deadline}).latest if lot.deadline else None
+    if not lot.deadline:
+        return None
+    return bounds(view, lot, "clarification_issued", {"bid_deadline": lot.deadline}, calendar).latest
 
 
 def award_card(view: View, lot: Lot) -> AwardCard | None:

@@ -17,8 +17,10 @@ from trading.custody import successions
 from trading.custody.officers import PolicyChange
 from trading.draws import Draw, awaits_tenderee
 from trading.kernel.access import Act, may
+from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.work import View
 from trading.procedures import procedure_of
+from trading.rulebook import calendars
 from trading.tendering.enquiries import Enquiry
 from trading.tendering.projects import Project
 from trading.tendering.tenders import Lot, Tender
@@ -86,6 +88,7 @@ class _Known:
     awards: dict[int, list[Award]]
     contracts: dict[int, list[Contract]]
     tendered_again: frozenset[int]
+    calendar: WorkingDayCalendar
 
 
 def _known(view: View, lots: Sequence[Lot]) -> _Known:
@@ -107,6 +110,7 @@ def _known(view: View, lots: Sequence[Lot]) -> _Known:
         rows(Award, all_of_them),
         rows(Contract, contracted),
         frozenset(one for one in view.session.scalars(again) if one is not None) if failed else frozenset(),
+        calendars.current(view.session),
     )
 
 
@@ -124,7 +128,7 @@ def _before_opening(view: View, lot: Lot, known: _Known) -> Iterator[Waiting]:
     if announced and may(view.actor, Act.ENQUIRY_ANSWER) and lot.deadline and view.now < lot.deadline:
         for row in known.enquiries.get(lot.id, ()):
             yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
-        cutoff = clarify_cutoff(view, lot)
+        cutoff = clarify_cutoff(view, lot, known.calendar)
         if cutoff is not None and timedelta() < cutoff.at - view.now <= CUTOFF_NEAR:
             yield Waiting("clarify_cutoff", lot.ref, lot.name, lot.ref, cutoff.at, cutoff.rule.id)
     for change in known.changes.get(lot.id, ()):
@@ -155,7 +159,7 @@ def _awarding(view: View, lot: Lot, known: _Known) -> Iterator[Waiting]:
     law = procedure_of(lot)
     publicity = law.award.publicity
     if lot.state == "REPORT" and publicity is not None and tells:
-        latest = bounds(view, lot, "candidates_published", {"report_received": row.proposed_at}).latest
+        latest = bounds(view, lot, "candidates_published", {"report_received": row.proposed_at}, known.calendar).latest
         yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, publicity.starts)
     elif lot.state == "REPORT" and publicity is None and decides:
         yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, law.award.decide or "")
