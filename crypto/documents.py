@@ -18,7 +18,7 @@ from crypto.ticks import check_entry
 
 Check = Callable[[Any], object]
 CAUSES = ("bidder", "platform", "tenderee", "unknown")
-ROLES = ("bidder", "officer", "platform", "log", "witness", "supervisor", "expert", "tenderee", "agency")
+ROLES = ("bidder", "officer", "platform", "log", "witness", "supervisor", "expert", "tenderee", "agency", "controller")
 MAX_LISTED = 1000
 
 
