@@ -20,7 +20,7 @@ from deposits.ledger import accounts
 from deposits.ledger.accounts import Line, Lines
 from deposits.ledger.postings import LedgerEntry, Posting
 from deposits.receipts import BankLine, BankStatement, LineUse, PooledAccount, Receipt
-from deposits.refunds import approvals
+from deposits.refunds import approvals, signed_approvals
 from deposits.refunds.refunds import REFUND_FLOW, Refund, RefundBatch, parts_of, terminal_of
 from trading.kernel import audit
 from trading.kernel.audit import ActRecord
@@ -106,9 +106,19 @@ def _batches(view: View) -> Iterator[Difference]:
         ):
             if here is not None and (way is None or not approvals.is_by(way, here)):
                 yield Difference("refund_batch", row.ref, column, c)
+        if record is not None and row.log_of in approved:
+            yield from _approval(view, row, record, approved[row.log_of])
         way = paid.get(row.log_of)
         if (floor_second(row.sent_at) if row.sent_at else None) != (floor_second(way.at) if way is not None else None):
             yield Difference("refund_batch", row.ref, "sent_at", way.c if way is not None else c)
+
+
+def _approval(view: View, row: RefundBatch, prepared: ActRecord, approved: ActRecord) -> Iterator[Difference]:
+    """An approval that no controller signed, or signed over something else."""
+    try:
+        signed_approvals.require(view, approvals.matter_of_batch(row, prepared), approved)
+    except Conflict as refusal:
+        yield Difference("refund_batch", row.ref, "approved_by", approved.c, str(refusal.facts["reason"]), refusal.code)
 
 
 def _orders(view: View) -> Iterator[Difference]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deposits.bank.simulated import SimulatedBank
 from tests.kit.world import PDF
 from tests.walk.guide import Guest, Walk
+from tests.walk.keywork import with_key
 from tests.walk.town import Town
 from web.wiring import BANK_FILE
 
@@ -79,7 +80,7 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     assert controller.page.locator("main tbody tr:not(.sum)").count() == rows
     with controller.expecting(422):
         controller.press("form[action$='/acts/send-back'] button")
-    controller.press("form[action$='/acts/approve'] .btn--go")
+    with_key(controller, "approve")
 
     cashier.follow(".rail a[href='/cashier']").follow(f"main a[href='{batch}']").press(
         "form[action$='/acts/pay'] button"
@@ -114,7 +115,7 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     cashier.go(f"/cashier/refunds/{ref}").press("form[action='/cashier/acts/prepare'] button")
     batch = cashier.page.url.removeprefix(walk.town.base)
     controller.go("/cashier").follow(f"main a[href='{batch}']").follow("main a[href$='/approve']")
-    controller.press("form[action$='/acts/approve'] .btn--go")
+    with_key(controller, "approve", again=True)
     cashier.go(batch).press("form[action$='/acts/pay'] button")
     fetch(cashier)
     cashier.go(f"/cashier/refunds/{ref}")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from crypto.canonical import format_time
+from crypto.documents import sign_document
 from deposits import demands
 from deposits.refunds import payees, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
@@ -59,6 +63,19 @@ def prepare(person: Person, refs: list[str], **more: str) -> str:
     return done(send(person, "/cashier/refunds?show=prepare", "prepare", refs=refs, **more))
 
 
+def sign(room: MoneyRoom, controller: Person, page: str, by: str = "controller", **changes: Any) -> Any:
+    """A batch approved with what its page gives to sign, signed as the controller's browser does."""
+    told = controller.get(page + "/approval.json").get_json()["document"]
+    told |= {"at": format_time(room.world.now.replace(microsecond=0))} | changes
+    signed = json.dumps(sign_document("approval", told, room.world.keys[by].sign))
+    return send(controller, page + "/approve", "approve", approval=signed)
+
+
+def batch_of(room: MoneyRoom, page: str) -> refunds.RefundBatch:
+    with room.world.view("clock") as view:
+        return refunds.batch(view.session, page.rpartition("/")[2])
+
+
 def state_of(room: MoneyRoom, ref: str) -> str:
     return room.refund(ref).state
 
@@ -81,8 +98,7 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
 
     seen = controller.get(batch + "/approve").text
     name = batch.rpartition("/")[2]
-    digest = re.search(r'name="digest" value="([0-9a-f]{64})"', seen)
-    assert digest is not None and "壹拾万元整" in seen
+    assert batch_of(room, batch).digest in seen and "壹拾万元整" in seen
     rows = seen.partition("所复核的每一笔")[2]
     assert (
         all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3"))
@@ -90,9 +106,10 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
         and "100,000.00" in rows
     )
     assert re.fullmatch(r"TF-\d{8}-[0-9A-HJKMNP-TV-Z]{4}", name)
-    refused = send(controller, batch + "/approve", "approve", digest="0" * 64)
-    assert refused.status_code == 409 and "批次内容与您看到的摘要不一致" in refused.text
-    assert done(send(controller, batch + "/approve", "approve")) == batch
+    refused = sign(room, controller, batch, facts={"digest": "0" * 64, "value_on": "2026-01-01"})
+    assert refused.status_code == 409 and "签名的不是眼前这一份" in refused.text
+    assert "请" in errors(send(controller, batch + "/approve", "approve"))
+    assert done(sign(room, controller, batch)) == batch
     assert {state_of(room, one) for one in refs} == {"REFUND_CHECKED"}
     assert "acts/pay" not in controller.get(batch).text
 
@@ -127,6 +144,24 @@ def test_a_batch_goes_back_with_its_reason_and_is_prepared_anew(house: tuple[Mon
     assert "没有选择退款" in errors(refused)
 
 
+def test_who_has_no_key_yet_is_told_to_make_one(engine: Engine, tmp_path: Path) -> None:
+    world = World(engine, tmp_path)
+    rooms = open_rooms(world, tmp_path)
+    room = MoneyRoom(world, tmp_path / "data" / wiring.BANK_FILE, keys=False)
+    room.awarded("GP")
+    room.due()
+    cashier, controller = rooms.person("cashier"), rooms.person("controller")
+    batch = prepare(cashier, chosen(cashier))
+    page = controller.get(batch + "/approve").text
+    assert "请先制作密钥" in page and 'href="/account/keys"' in page and "data-keywork" not in page
+    assert controller.get(batch + "/approval.json").status_code == 404
+    keys = controller.get("/account/keys").text
+    assert "保证金复核人" in keys
+    world.enrol("controller", "controller", seal=False)
+    assert "data-keywork" in controller.get(batch + "/approve").text
+    assert done(sign(room, controller, batch)) == batch
+
+
 def test_approving_wants_a_fresh_sign_in(house: tuple[MoneyRoom, Rooms]) -> None:
     room, rooms = house
     room.awarded("GP")
@@ -137,7 +172,7 @@ def test_approving_wants_a_fresh_sign_in(house: tuple[MoneyRoom, Rooms]) -> None
     answer = controller.get(batch + "/approve")
     assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
     controller.get(batch)
-    answer = controller.act(batch + "/acts/approve", digest="x")
+    answer = controller.act(batch + "/acts/approve", approval="x")
     assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
     with room.world.view("clock") as view:
         assert refunds.batch(view.session, batch.rpartition("/")[2]).approved_at is None
@@ -152,7 +187,7 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     (one,) = room.due()
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
     batch = done(send(cashier, "/cashier/refunds", "prepare", along="yes"))
-    done(send(controller, batch + "/approve", "approve"))
+    done(sign(room, controller, batch))
     done(send(cashier, batch, "pay"))
     assert room.refund(one).state == "SENT" and room.bank.balance() == DEPOSIT * 3, "its order waits for the clock"
     scheduler.money(room.world.office, room.bank)
@@ -421,7 +456,7 @@ def test_no_bank_is_connected_outside_a_rehearsal(engine: Engine, tmp_path: Path
     assert "acts/rehearse" not in cashier.get("/cashier/import").text
     assert cashier.act("/cashier/acts/rehearse", page="/cashier/import", what="unnamed").status_code == 404
     batch = prepare(cashier, chosen(cashier))
-    done(send(controller, batch + "/approve", "approve"))
+    done(sign(room, controller, batch))
     done(send(cashier, batch, "pay"))
     assert "没有连接银行" in cashier.get(batch).text and room.bank.balance() == DEPOSIT * 3
 

@@ -9,7 +9,7 @@ Acts, their pages and fields (every form also carries csrf_token and form_id):
                                POST /cashier/acts/prepare           ``refs`` (one or more), ``value_on`` (day, may be empty: today)
     /cashier/batches/<ref>     POST /cashier/batches/<ref>/acts/pay, …/acts/take-back     nothing more
     /cashier/batches/<ref>/approve
-                               POST /cashier/batches/<ref>/acts/approve                  ``digest`` (in the form already)
+                               POST /cashier/batches/<ref>/acts/approve    ``approval``: DSSE ``approval`` over what …/approval.json gives
                                POST /cashier/batches/<ref>/acts/send-back                ``reason``
     /cashier/refunds/<ref>     POST /cashier/refunds/<ref>/acts/convert ``rate`` (percent of the contract price), …/acts/hold ``basis``,
                                ``owner``, ``until``; …/acts/lift ``hold``, ``why``; …/acts/payee (approve the new account)
