@@ -222,15 +222,42 @@ def require_approved(view: View, rows: Sequence[Refund]) -> None:
 def require_payees(view: View, rows: Sequence[Refund]) -> None:
     """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
 
-    Refuses: Conflict ``refund.payee_differs``, ``refund.not_as_received``, ``refund.book_differs``.
+    Refuses: Conflict ``refund.payee_differs``, ``refund.not_signed``, ``refund.not_as_received``, ``refund.book_differs``.
     """
     require_received(view, [row.receipt for row in rows])
     changed = changed_payees(view, [row.log_of for row in rows])
+    require_signed_payees(view, [row for row in rows if row.log_of in changed])
     for row in rows:
         other, line = changed.get(row.log_of), row.receipt.line
         is_account = row.payee_account == line.payer_account if other is None else names_payee(other, row.payee_account)
         if not is_account or row.payee_name != line.payer_name:
             raise Conflict("refund.payee_differs", of=row.ref)
+
+
+def matter_of_payee(row: Refund, account: str, asked: ActRecord) -> Matter:
+    """What is approved of another account: as the archive shows it, with the bank's paper. ``asked``: the record of the request."""
+    facts_ = {"payee": bound.account(row.receipt, account), "proof": facts(asked)["proof"]}
+    return Matter("payee", row.log_of, asked, facts_)
+
+
+def require_signed_payees(view: View, rows: Sequence[Refund]) -> None:
+    """That two controllers signed for the account of each refund. Refuses: Conflict ``refund.payee_differs``, ``refund.not_signed``."""
+    asked: dict[str, list[ActRecord]] = {}
+    given: dict[str, list[ActRecord]] = {}
+    names = [row.log_of for row in rows]
+    for act, found in (("payee.ask", asked), ("payee.approve", given)):
+        for record in acts(view, act, names):
+            found.setdefault(record.of, []).append(record)
+    for row in rows:
+        second = next(one for one in reversed(given[row.log_of]) if facts(one)["second"])
+        request = next((one for one in reversed(asked.get(row.log_of, ())) if one.id < second.id), None)
+        if request is None or not names_payee(second, row.payee_account):
+            raise Conflict("refund.payee_differs", of=row.ref)
+        both = [one for one in given[row.log_of] if request.id < one.id <= second.id]
+        about = matter_of_payee(row, row.payee_account, request)
+        who = [signed_approvals.require(view, about, one) for one in both]
+        if len(both) < 2 or len({name for name in who if name}) < len([name for name in who if name]):
+            raise Conflict("refund.not_signed", of=about.of, reason="CONTEXT_MISMATCH")
 
 
 def line_before(row: Refund) -> dict[str, Any]:

@@ -104,25 +104,35 @@ def take(work: UnitOfWork, matter: Matter, envelope: Any) -> str:
     return audit.keep_document(work, KIND, envelope, signed=True)
 
 
-def require(view: View, matter: Matter, record: ActRecord) -> None:
+def require(view: View, matter: Matter, record: ActRecord) -> str:
     """That the record of an approval names a document which a controller signed with a key of their own that stood then, over just this
-    matter, and who is not the person that prepared it.
+    matter, and who is not the person that prepared it. The approver's name; "" for an approval of before there were keys.
 
     Refuses: Conflict ``refund.not_signed`` (``reason``).
     """
     try:
-        _require(view, matter, record)
+        return _require(view, matter, record)
     except CryptoError as error:
         raise Conflict("refund.not_signed", of=matter.of, reason=error.code, detail=error.detail) from error
 
 
-def _require(view: View, matter: Matter, record: ActRecord) -> None:
+def signed_facts(view: View, record: ActRecord) -> dict[str, Any]:
+    """The values that stand in the signed document of an approval, not proved yet; none where there is no such document."""
+    name = json.loads(record.payload)["facts"].get(FACT, "")
+    envelope = signed.kept(view.session, name) if name else None
+    if envelope is None:
+        return {}
+    found: dict[str, Any] = loads(payload_of(envelope))["facts"]
+    return found
+
+
+def _require(view: View, matter: Matter, record: ActRecord) -> str:
     told = json.loads(record.payload)
     name = told["facts"].get(FACT, "")
     if not name:
         if not _is_older_than_keys(view, record):
             raise CryptoError("SIG", "nobody signed the approval")
-        return
+        return ""
     envelope = signed.kept(view.session, name)
     if envelope is None:
         raise CryptoError("SIG", "the signed approval is not here")
@@ -140,6 +150,7 @@ def _require(view: View, matter: Matter, record: ActRecord) -> None:
         raise CryptoError("CONTEXT_MISMATCH", "another person than the one who approved")
     if audit.check_fact_of(matter.prepared.payload, "person", claimed["person"]):
         raise CryptoError("CONTEXT_MISMATCH", "prepared and approved by one person")
+    return str(claimed["approver"])
 
 
 def _verify(view: View, envelope: Any, claimed: Mapping[str, Any], at: datetime) -> None:

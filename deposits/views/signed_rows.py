@@ -153,6 +153,16 @@ def _forfeits(view: View) -> Iterator[Difference]:
             yield Difference("forfeit", row.ref, "state", record.c if record is not None else "", row.state)
         elif record is not None:
             yield from compare(row, {"amount_minor": approvals.facts(record)["amount"]}, record.c)
+        if row.state in ("CHECKED", "FORFEITED"):
+            yield from _check_of(view, row)
+
+
+def _check_of(view: View, row: Forfeit) -> Iterator[Difference]:
+    """A check that no controller signed, or signed over something else."""
+    try:
+        forfeits.require_signed(view, row)
+    except Conflict as refusal:
+        yield Difference("forfeit", row.ref, "checked_by", "", str(refusal.facts.get("reason", "-")), refusal.code)
 
 
 def _decision(view: View, row: Forfeit) -> ActRecord | None:

@@ -20,7 +20,7 @@ from crypto.trust import trust_of
 from deposits import demands, forfeits, receipts, reconcile
 from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
-from deposits.refunds import approvals, falling_due, refunds, settlement, signed_approvals
+from deposits.refunds import approvals, falling_due, payees, refunds, settlement, signed_approvals
 from deposits.refunds.refunds import Refund
 from deposits.refunds.settlement import Settled
 from deposits.views import statement
@@ -335,6 +335,23 @@ class MoneyRoom:
         with self.world.view("clock") as view:
             return receipts.of_demand(view.session, demand_of(view.session, sub_account).id)
 
+    def check(self, ref: str, by: str = "controller") -> None:
+        """A controller checks and signs a proposal to keep a deposit."""
+        with self.world.work(by) as work:
+            row = forfeits.forfeit(work.session, ref)
+            forfeits.check(work, row, approval=self.approval(work, forfeits.matter(work, row)))
+
+    def other_account(self, ref: str, bidder: str, account: str, *by: str) -> None:
+        """The bidder names another account of its own for a refund that came back, and controllers sign for it."""
+        proof = self.world.office.blobs.put([b"%PDF-1.4 proof of the bank"])
+        with self.world.work(bidder) as work:
+            payees.ask(work, refunds.refund(work.session, ref), account=account, proof=proof)
+        for name in by or ("controller", "controller2"):
+            with self.world.work(name) as work:
+                change = payees.pending(work.session, refunds.refund(work.session, ref))
+                assert change is not None
+                payees.approve(work, change, approval=self.approval(work, payees.matter(work, change)))
+
     def keep(self, sub_account: str, *, ground: str, until: date) -> str:
         """A forfeit from draft to decision by its three persons."""
         with self.world.work("cashier") as work:
@@ -344,8 +361,7 @@ class MoneyRoom:
             ).ref
         with self.world.work("cashier") as work:
             forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")
-        with self.world.work("controller") as work:
-            forfeits.check(work, forfeits.forfeit(work.session, ref))
+        self.check(ref)
         with self.world.work("buyer") as work:
             forfeits.decide(work, forfeits.forfeit(work.session, ref))
         return ref

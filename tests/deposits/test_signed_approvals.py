@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from crypto.canonical import format_time
 from crypto.documents import sign_document
-from deposits import bound
-from deposits.refunds import approvals, batch_digest, refunds, signed_approvals
+from deposits import bound, forfeits
+from deposits.refunds import approvals, batch_digest, payees, refunds, signed_approvals
 from deposits.views import signed_rows
-from tests.deposits.money_room import MoneyRoom
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed
 from tests.kit.world import Keys, World
 from trading.kernel import audit
+from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import Conflict, Invalid, NotFound
 from trading.parties import enrolments, parties
@@ -194,3 +195,103 @@ def test_approvals_of_before_there_were_keys_are_paid_if_the_log_proves_that_the
     with pytest.raises(Conflict) as kept:
         room.pay(later)
     assert kept.value.code == "refund.not_signed"
+
+
+# --- what is kept, and another account ----------------------------------------------------------------------------------
+
+
+def proposed(room: MoneyRoom) -> tuple[str, str]:
+    """A proposal to keep the winner's deposit, heard; its reference and the sub-account."""
+    _ref, subs = room.awarded("WORKS")
+    sub = subs["bidder1"]
+    with room.world.work("cashier") as work:
+        demand, until = demand_of(work.session, sub), local_day(work.now) + timedelta(days=9)
+        name = forfeits.draft(work, demand, ground="D-41", evidence="拒签合同", hold_until=until).ref
+    with room.world.work("cashier") as work:
+        forfeits.hear(work, forfeits.forfeit(work.session, name), hearing="听取陈述")
+    return name, sub
+
+
+def decide(room: MoneyRoom, name: str) -> Any:
+    with pytest.raises(Conflict) as refusal, room.world.work("buyer") as work:
+        forfeits.decide(work, forfeits.forfeit(work.session, name))
+    assert room.totals().forfeited.is_zero
+    return refusal.value.code, refusal.value.facts.get("reason")
+
+
+def test_nothing_is_kept_on_a_check_the_platform_wrote(room: MoneyRoom) -> None:
+    name, _sub = proposed(room)
+    with room.world.work("controller") as work, pytest.raises(Invalid) as refusal:
+        row = forfeits.forfeit(work.session, name)
+        told = signed_approvals.to_sign(work, forfeits.matter(work, row))
+        told["at"] = format_time(floor_second(work.now))
+        forfeits.check(work, row, approval=sign_document("approval", told, work.office.keys.signing))
+    assert refusal.value.code == "approval.refused"
+    with room.world.work("controller") as work:  # with the database besides
+        row = forfeits.forfeit(work.session, name)
+        row.checked_by, row.checked_at = work.actor.account_id, work.now
+        values = audit.hide(forfeits._checked(row))
+        forfeits.FORFEIT_FLOW.take(work, row, "check", forfeit=row.ref, bound=values)
+    assert decide(room, name) == ("refund.not_signed", "SIG")
+    with room.world.view("clock") as view:
+        found = [one.column for one in signed_rows.CHECKS[5](view)]
+    assert found == ["checked_by"]
+
+
+def test_money_that_came_after_the_check_was_not_checked(room: MoneyRoom) -> None:
+    name, sub = proposed(room)
+    room.check(name)
+    with room.world.view("clock") as view:
+        row = forfeits.forfeit(view.session, name)
+        about = forfeits.matter(view, row)
+        assert about.facts["amount"] == DEPOSIT.minor and len(about.facts["receipts"]) == 1
+    with row_changed(room, "deposit_demand", f"amount_minor = {DEPOSIT.minor - 100}", "sub_account = :sub", sub=sub):
+        assert decide(room, name)[0] == "forfeit.money_changed"
+    with room.world.work("buyer") as work:
+        forfeits.decide(work, forfeits.forfeit(work.session, name))
+    assert room.totals().forfeited == DEPOSIT
+    with room.world.view("clock") as view:
+        assert list(signed_rows.CHECKS[5](view)) == []
+
+
+def test_another_account_wants_two_controllers_signatures(room: MoneyRoom) -> None:
+    ref, _subs = room.paid_lot("GP")
+    room.leave(ref, "bidder1")
+    (name,) = room.due()
+    room.approve(batch := room.prepare(name))
+    (key,) = room.pay(batch)
+    room.fetch()
+    room.bank.give_back(key, "账户已销户")
+    room.fetch()
+    room.other_account(name, "bidder1", "6222000077778888", "controller")
+    with room.world.work(
+        "controller2"
+    ) as work:  # what the platform's key and the database can write without the second
+        row = refunds.refund(work.session, name)
+        change = payees.pending(work.session, row)
+        assert change is not None
+        change.second_by, change.second_at = work.actor.account_id, work.now
+        row.payee_account, row.version = change.account, row.version + 1
+        work.session.flush()
+        hidden = audit.hide({"payee": bound.account(row.receipt, change.account)})
+        work.record("payee.approve", row.log_of, payee=change.account, second=True, bound=hidden, n=row.version)
+    again = room.prepare(name)
+    with pytest.raises(Conflict) as refusal:
+        room.approve(again)
+    assert (refusal.value.code, refusal.value.facts["reason"]) == ("refund.not_signed", "SIG")
+
+
+def test_another_account_that_two_signed_is_paid(room: MoneyRoom) -> None:
+    ref, _subs = room.paid_lot("GP")
+    room.leave(ref, "bidder1")
+    (name,) = room.due()
+    room.approve(batch := room.prepare(name))
+    (key,) = room.pay(batch)
+    room.fetch()
+    room.bank.give_back(key, "账户已销户")
+    room.fetch()
+    room.other_account(name, "bidder1", "6222000077778888")
+    room.approve(again := room.prepare(name))
+    room.pay(again)
+    room.fetch()
+    assert room.refund(name).state == "CONFIRMED" and room.refund(name).payee_account == "6222000077778888"

@@ -25,10 +25,10 @@ LINE = ("amount", "converted", "interest", "fee", "payee", "payee_name")
 
 
 def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
-    """Every approval in the log: what was signed, by the name of its thing. Faults go to the findings; what an older release recorded
-    without a signature is told."""
+    """Every approval in the log: what was signed, by the name of its thing (of another account the second time). Faults go to the findings;
+    what an older release recorded without a signature is told."""
     named: set[str] = set()
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     with material.findings.guard("deposits", "B_DEPOSIT", "approvals"):
         for record in sorted(material.of_kind("act"), key=lambda one: one.hash):
             if record.value["act"] not in book.APPROVALS:
@@ -40,17 +40,33 @@ def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
                     _unsigned(material, record, of)
                     continue
                 named.add(name)
-                found[of] = _signed(material, record, of, name)
+                signed = _signed(material, record, of, name)
+                if of in found and found[of]["approver"] == signed["approver"] and signed["what"] == "payee":
+                    if found[of]["prepared"] == signed["prepared"]:
+                        raise CryptoError("CONTEXT_MISMATCH", "one person approved twice")
+                found[of] = signed
+    _without_check(material, book)
     for path in material.archive.below(FOLDER):
         if path.removeprefix(FOLDER).removesuffix(".json") not in named:
             material.findings.fault("deposits", "B_DEPOSIT", f"{path}: an approval of no act")
     return found
 
 
+def _without_check(material: Material, book: Acts) -> None:
+    """Decisions to keep money that no check went before: by older releases they are told, by this one they are none."""
+    checked = {
+        one.value["facts"].get("forfeit") for one in material.of_kind("act") if one.value["act"] == "forfeit.check"
+    }
+    for record in {one.hash: one for one in book.kept().values()}.values():
+        if (name := record.value["facts"].get("forfeit")) not in checked:
+            with material.findings.guard("deposits", "B_DEPOSIT", f"forfeit {name}"):
+                _unsigned(material, record, f"forfeit/{name}")
+
+
 def thing_of(record: Document) -> str:
     """The name of what an act approves, as it stands in the signed document."""
     of = str(record.value["of"])
-    return f"forfeit/{record.value['facts']['forfeit']}" if record.value["act"] == "forfeit.check" else of
+    return f"forfeit/{record.value['facts'].get('forfeit', '')}" if record.value["act"] == "forfeit.check" else of
 
 
 def _entry_of(material: Material, record: Document) -> Entry:
@@ -99,7 +115,37 @@ def _of_batch(claimed: dict[str, Any], record: Document, prepared: Document) -> 
         raise CryptoError("CONTEXT_MISMATCH", "another digest than the one that was signed")
 
 
-_PREPARED = {"batch": _of_batch}
+def _of_forfeit(claimed: dict[str, Any], record: Document, prepared: Document) -> None:
+    facts, before = claimed["facts"], prepared.value
+    same = (before["act"], before["of"], before["facts"].get("forfeit"), before["facts"].get("ground"))
+    if same != ("forfeit.draft", record.value["of"], record.value["facts"].get("forfeit"), facts["ground"]):
+        raise CryptoError("CONTEXT_MISMATCH", "another proposal than the one that was made")
+
+
+def _of_payee(claimed: dict[str, Any], record: Document, prepared: Document) -> None:
+    facts, before, bound = claimed["facts"], prepared.value, record.value["facts"].get("bound", {})
+    if (before["act"], before["of"], before["facts"].get("proof")) != ("payee.ask", claimed["of"], facts["proof"]):
+        raise CryptoError("CONTEXT_MISMATCH", "another request than the one that was made")
+    if bound.get("payee") != hidden_of(record, "payee", facts["payee"]):
+        raise CryptoError("CONTEXT_MISMATCH", "another account than the one that was signed")
+
+
+_PREPARED = {"batch": _of_batch, "forfeit": _of_forfeit, "payee": _of_payee}
+
+
+def of_decisions(material: Material, book: Acts, signed: dict[str, dict[str, Any]]) -> list[str]:
+    """What was kept without a controller's signature over just that money, ground and destination."""
+    found = []
+    for record in {one.hash: one for one in book.kept().values()}.values():
+        facts = record.value["facts"]
+        told = signed.get(f"forfeit/{facts['forfeit']}")
+        if told is None:
+            continue  # unsigned: told or a fault already; a decision without any check is found by its hands
+        wanted = {key: told["facts"][key] for key in ("amount", "ground", "to", "receipts")}
+        kept = sorted(one["receipt"] for one in facts["kept"])
+        if wanted != {"amount": facts["amount"], "ground": facts["ground"], "to": facts["to"], "receipts": kept}:
+            found.append(f"forfeit {facts['forfeit']}: other money was kept than a controller signed for")
+    return found
 
 
 def of_refund(record: dict[str, Any], row: dict[str, Any], book: Acts, signed: dict[str, dict[str, Any]]) -> list[str]:

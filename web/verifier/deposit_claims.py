@@ -37,6 +37,9 @@ def check(material: Material) -> None:
                 amounts[key] += record[key]
             for what in [*_faults(record, acts, seen), *_by_acts(material, record, book, signed)]:
                 findings.fault("deposits", "B_DEPOSIT", f"{record['receipt']}: {what}")
+    with findings.guard("deposits", "B_DEPOSIT", "forfeits"):
+        for what in approval_claims.of_decisions(material, book, signed):
+            findings.fault("deposits", "B_DEPOSIT", what)
     with findings.guard("deposits", "B_DEPOSIT", "payees"):
         for refund in _redirected(records, material):
             findings.fault("deposits", "B_DEPOSIT", f"refund {refund} went to another account than the paying one")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crypto.canonical import b64u
-from crypto.signatures import document_hash, payload_of
+from crypto.signatures import document_hash, payload_of, sign
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import opening_steps
 from tests.kit.database import Databases
@@ -92,6 +92,27 @@ def caught(forger: Rewriter) -> None:
         forger.files |= before
 
 
+def signed_by_others(forger: Rewriter) -> None:
+    """Each kind of approval under another key, over other values, and twice by one person."""
+    world, folder = forger.world, "acts/approvals/"
+    whats = [forger.value(path)["what"] for path in forger.below(folder)]
+    assert sorted(whats) == ["batch", "batch", "forfeit", "payee", "payee"]
+    before = dict(forger.files)
+    for path in forger.below(folder):
+        told = forger.value(path)
+        forger.put(path, sign("approval", told, world.office.keys.signing))
+        assert f"approval of {told['of']}: SIG" in told_and_faults(forger)[1], told["what"]
+        forger.files = dict(before)
+    kept = next(path for path in forger.below(folder) if forger.value(path)["what"] == "forfeit")
+    decided = forger.one("acts/", lambda one: one.get("act") == "forfeit.decide")
+    forger.change(decided, lambda one: one["facts"].update(to="forfeited_treasury"))
+    assert "other money was kept than a controller signed for" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+    del forger.files[kept]
+    assert f"approval of {json.loads(payload_of(json.loads(before[kept])))['of']}" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+
+
 @pytest.mark.long
 def test_each_value_of_a_refunded_deposit(forger: Rewriter) -> None:
     answer, _said = told_and_faults(forger)
@@ -114,10 +135,20 @@ def test_each_value_of_a_deposit_that_was_kept_and_of_one_that_came_back(databas
         room.fetch()
         room.bank.give_back(key, "账户已销户")
         room.fetch()
+        came_back = next(one for one in (first, second) if room.refund(one).state == "RETURNED_BY_BANK")
+        owner = room.refund(came_back).demand
+        assert owner is not None
+        bidder = next(name for name, sub in subs.items() if sub == owner.sub_account)
+        room.other_account(came_back, bidder, "6222000077778888")
+        room.approve(again := room.prepare(came_back))
+        room.pay(again)
+        room.fetch()
         opening_steps.turn(world)
         forger = Rewriter(world, play.export(world, ref, tmp_path, "audit"))
-        _answer, said = told_and_faults(forger)
+        answer, said = told_and_faults(forger)
         assert said.startswith("received "), said
+        assert [one["what"] for one in answer["told"] if one["claim"] == "deposits"] == ["hidden", "later"]
+        signed_by_others(forger)
         caught(forger)
         record = next(name for name in forger.below(FOLDER) if forger.value(name)["forfeited"])
         forger.edit(

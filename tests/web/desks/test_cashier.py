@@ -63,12 +63,14 @@ def prepare(person: Person, refs: list[str], **more: str) -> str:
     return done(send(person, "/cashier/refunds?show=prepare", "prepare", refs=refs, **more))
 
 
-def sign(room: MoneyRoom, controller: Person, page: str, by: str = "controller", **changes: Any) -> Any:
-    """A batch approved with what its page gives to sign, signed as the controller's browser does."""
+def sign(
+    room: MoneyRoom, controller: Person, page: str, act: str = "approve", by: str = "controller", **changes: Any
+) -> Any:
+    """What a page gives to sign, signed as the controller's browser does and handed in."""
     told = controller.get(page + "/approval.json").get_json()["document"]
     told |= {"at": format_time(room.world.now.replace(microsecond=0))} | changes
     signed = json.dumps(sign_document("approval", told, room.world.keys[by].sign))
-    return send(controller, page + "/approve", "approve", approval=signed)
+    return send(controller, page + "/approve" if act == "approve" else page, act, approval=signed)
 
 
 def batch_of(room: MoneyRoom, page: str) -> refunds.RefundBatch:
@@ -327,7 +329,7 @@ def test_a_deposit_is_kept_by_three_persons(house: tuple[MoneyRoom, Rooms]) -> N
     assert "acts/check" not in controller.get(made).text  # not before the bidder was heard
     done(send(cashier, made, "hear", hearing="已送达，投标人未陈述"))
     assert "acts/check" not in cashier.get(made).text
-    done(send(controller, made, "check"))
+    done(sign(room, controller, made, "check"))
     assert "待采购人决定" in controller.get(made).text
     assert "等采购人" in controller.get(made).text or "采购人" in controller.get(made).text
     done(send(controller, made, "drop", why="投标人已签订合同"))
@@ -353,7 +355,7 @@ def test_the_purchaser_decides_on_a_page_of_its_own(house: tuple[MoneyRoom, Room
     where = "/agency/forfeits/" + made.rpartition("/")[2]
     assert "/agency/forfeits/" not in buyer.get("/agency").text  # not before two persons went through it
     done(send(cashier, made, "hear", hearing="投标人称价格算错"))
-    done(send(controller, made, "check"))
+    done(sign(room, controller, made, "check"))
     assert f'href="{where}"' in buyer.get("/agency").text
     page = buyer.get(where).text
     assert "书面拒签" in page and "投标人称价格算错" in page and "伍万元整" in page
@@ -409,9 +411,15 @@ def test_another_account_is_approved_by_two_who_read_the_banks_paper(house: tupl
         "acts/payee" not in first.get(where).text and "证明上没有银行印章" in bidder.get(f"/bidder/deposits/{ref}").text
     )
     ask("6222 0000 1111 3333")
-    done(send(first, where, "payee"))
-    assert send(first, where, "payee").status_code == 403
-    done(send(second, where, "payee"))
+    done(sign(room, first, where, "payee"))
+    waiting = first.get(where).text
+    assert "acts/payee" not in waiting and "另一名复核人也批准后才算数" in waiting
+    told = first.get(where + "/approval.json").get_json()["document"] | {
+        "at": format_time(room.world.now.replace(microsecond=0))
+    }
+    again = json.dumps(sign_document("approval", told, room.world.keys["controller"].sign))
+    assert first.act(where + "/acts/payee", page=where, approval=again).status_code == 403
+    done(sign(room, second, where, "payee", by="controller2"))
     assert room.refund(name).payee_account == "6222000011113333"
     page = cashier.get(where).text
     assert "acts/payee" not in page and "controller2" in page and name in chosen(cashier)

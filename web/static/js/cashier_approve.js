@@ -9,7 +9,7 @@ import { formatTime } from "./sb/times.js";
 for (const kind of ["approve", "check", "payee"]) {
   keywork(kind, "controller", async ({ ring, box, list, data }) => {
     const { document: told } = data;
-    need(ring.party === told.approver, "CONTEXT_MISMATCH", say("not_yours", ring.party, told.approver));
+    if (ring.party !== told.approver) throw new Error(say("not_yours", ring.party, told.approver));
     const shown = JSON.parse(box.dataset.extra);
     need(equal(canonical({ of: told.of, facts: told.facts }), canonical(shown)), "CONTEXT_MISMATCH", say("approval_other"));
     list.ok(say("approval_same"));
