@@ -9,7 +9,7 @@ into a tick that is sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties, signed_keys
 from trading.parties.enrolments import SKEW
+from trading.parties.signed_keys import SignedKey
 
 KIND, ROLE = "approval", "controller"
 FACT = "signature"
@@ -108,7 +109,9 @@ def require(view: View, matter: Matter, record: ActRecord) -> str:
     """That the record of an approval names a document which a controller signed with a key of their own that stood then, over just this
     matter, and who is not the person that prepared it. The approver's name; "" for an approval of before there were keys.
 
-    Refuses: Conflict ``refund.not_signed`` (``reason``).
+    The key's enrolment is sealed in the log before money moves by it: whoever invents a controller leaves that there for good.
+
+    Refuses: Conflict ``refund.not_signed`` (``reason``), ``approval.key_waiting`` (its enrolment is sealed with the next tick).
     """
     try:
         return _require(view, matter, record)
@@ -142,7 +145,9 @@ def _require(view: View, matter: Matter, record: ActRecord) -> str:
     wanted = document(view, matter, approver=claimed["approver"], person=claimed["person"], at=claimed["at"])
     if claimed != wanted or abs(parse_time(claimed["at"]) - at) > SKEW:
         raise CryptoError("CONTEXT_MISMATCH", "an approval of something else")
-    _verify(view, envelope, claimed, at)
+    key = _verify(view, envelope, claimed, at)
+    if not _ticks(view, [key.c]):
+        raise Conflict("approval.key_waiting", of=matter.of)
     who = parties.find_account(view.session, claimed["approver"])
     if who is None or claimed["person"] != f"account:{who.id}":
         raise CryptoError("CONTEXT_MISMATCH", "signed by another person")
@@ -153,17 +158,23 @@ def _require(view: View, matter: Matter, record: ActRecord) -> str:
     return str(claimed["approver"])
 
 
-def _verify(view: View, envelope: Any, claimed: Mapping[str, Any], at: datetime) -> None:
-    keys = [key.sign for key in signed_keys.then(view, claimed["approver"], ROLE, at)]
-    verify_any(envelope, KIND, keys)
+def _verify(view: View, envelope: Any, claimed: Mapping[str, Any], at: datetime) -> SignedKey:
+    """The key that signed, which stood for the approver then. Raises: CryptoError."""
+    keys = {key.sign: key for key in signed_keys.then(view, claimed["approver"], ROLE, at)}
+    return keys[verify_any(envelope, KIND, keys)[1]]
+
+
+def _ticks(view: View, entries: Sequence[str]) -> dict[str, int]:
+    """c → the tick it is proved to be sealed in; those that still wait are left out. Raises: CryptoError for a log that proves nothing."""
+    key = log.log_key(view.office.platform, view.office.keys)
+    shown = log.proofs(view.session, entries)
+    return {c: verify_proof(proof, unb64u(c, 32), key).tick for c, proof in shown.items()}
 
 
 def _is_older_than_keys(view: View, record: ActRecord) -> bool:
     """Whether the log proves an unsigned approval to lie before the first key of a controller: such were given before there were any."""
     first = signed_keys.first_at(view, ROLE)
-    shown = log.proofs(view.session, [record.c, *([first] if first else [])])
-    if record.c not in shown:
+    ticks = _ticks(view, [record.c, *([first] if first else [])])
+    if record.c not in ticks:
         return False
-    key = log.log_key(view.office.platform, view.office.keys)
-    ticks = {c: verify_proof(proof, unb64u(c, 32), key).tick for c, proof in shown.items()}
     return not first or first not in ticks or ticks[record.c] < ticks[first]

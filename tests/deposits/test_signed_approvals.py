@@ -172,6 +172,20 @@ def test_a_key_replaced_afterwards_has_signed_a_key_revoked_before_has_not(room:
     assert (kept.value.code, kept.value.facts["reason"]) == ("refund.not_signed", "SIG")
 
 
+def test_a_key_counts_for_payment_once_the_log_has_sealed_it(engine: Engine, tmp_path: Path) -> None:
+    """Whoever invents a controller cannot take the enrolment away again after the payment."""
+    room = MoneyRoom(World(engine, tmp_path), tmp_path / "bank.db", keys=False)
+    batch = prepared(room)
+    room.world.enrol("controller", "controller", seal=False)
+    room.approve(batch)
+    assert refused(room, batch) == ("approval.key_waiting", None)
+    with room.world.view("clock") as view:
+        assert not [one for one in signed_rows.CHECKS[3](view) if one.column == "approved_by"]
+    room.world.tick()
+    room.world.tick()
+    assert len(room.pay(batch)) == 3
+
+
 def test_approvals_of_before_there_were_keys_are_paid_if_the_log_proves_that_they_are(
     engine: Engine, tmp_path: Path
 ) -> None:
