@@ -59,6 +59,9 @@ def check(material: Material) -> None:
         for what in ("hidden", "later"):
             findings.told("deposits", what)
         findings.checked("deposits", ", ".join(f"{key} {_yuan(value)}" for key, value in amounts.items()))
+        if signed:
+            names = ", ".join(sorted({one["approver"] for one in signed.values()}))
+            findings.checked("deposits", f"approvals signed with their own keys by {names}")
 
 
 def _by_acts(material: Material, record: dict[str, Any], book: Acts, signed: dict[str, dict[str, Any]]) -> list[str]:

@@ -155,12 +155,14 @@ def test_who_has_no_key_yet_is_told_to_make_one(engine: Engine, tmp_path: Path) 
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
     batch = prepare(cashier, chosen(cashier))
     page = controller.get(batch + "/approve").text
+    assert "制作您的密钥" in controller.get("/cashier").text and "制作您的密钥" not in cashier.get("/cashier").text
     assert "请先制作密钥" in page and 'href="/account/keys"' in page and "data-keywork" not in page
     assert controller.get(batch + "/approval.json").status_code == 404
     keys = controller.get("/account/keys").text
     assert "保证金复核人" in keys
     world.enrol("controller", "controller", seal=False)
     assert "data-keywork" in controller.get(batch + "/approve").text
+    assert "制作您的密钥" not in controller.get("/cashier").text
     assert done(sign(room, controller, batch)) == batch
 
 

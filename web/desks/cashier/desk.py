@@ -25,6 +25,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from deposits.refunds import signed_approvals
 from deposits.views import books as deposit_books
 from deposits.views import queries
 from deposits.views.queries import HomeCard
@@ -124,6 +125,18 @@ def _duties(
             if one.approved_at is not None
         ]
     else:
+        if not signed_approvals.has_key(view):
+            found.append(
+                Duty(
+                    _("Make your key"),
+                    "/account/keys",
+                    None,
+                    _("before the next approval"),
+                    _("approvals are signed with it; it stays on your computer"),
+                    _("Key"),
+                    "warn",
+                )
+            )
         found += [
             Duty(
                 ngettext("Check the batch of %(num)s refund", "Check the batch of %(num)s refunds", len(one.rows)),
