@@ -199,7 +199,7 @@ def _lies_in(row: Refund, shown: dict[str, Any]) -> bool:
     try:
         proof = RowProof(shown["salt"], shown["index"], tuple(shown["path"]))
         found = batch_digest.digest_by(batch.ref, batch.value_on.isoformat(), bound.line(row), proof)
-    except CryptoError:
+    except (CryptoError, KeyError, TypeError):
         return False
     return found == batch.digest
 
@@ -236,7 +236,7 @@ def require_payees(view: View, rows: Sequence[Refund]) -> None:
 
 def matter_of_payee(row: Refund, account: str, asked: ActRecord) -> Matter:
     """What is approved of another account: as the archive shows it, with the bank's paper. ``asked``: the record of the request."""
-    facts_ = {"payee": bound.account(row.receipt, account), "proof": facts(asked)["proof"]}
+    facts_ = {"payee": bound.account(row.receipt, account), "proof": facts(asked).get("proof", "")}
     return Matter("payee", row.log_of, asked, facts_)
 
 

@@ -25,10 +25,12 @@ LINE = ("amount", "converted", "interest", "fee", "payee", "payee_name")
 
 
 def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
-    """Every approval in the log: what was signed, by the name of its thing (of another account the second time). Faults go to the findings;
+    """Every approval in the log: what was signed, by the name of its thing (of another account by one of two). Faults go to the findings;
     what an older release recorded without a signature is told."""
     named: set[str] = set()
     found: dict[str, dict[str, Any]] = {}
+    hands: dict[tuple[str, str], set[str]] = {}
+    seconds: list[tuple[str, str]] = []
     with material.findings.guard("deposits", "B_DEPOSIT", "approvals"):
         for record in sorted(material.of_kind("act"), key=lambda one: one.hash):
             if record.value["act"] not in book.APPROVALS:
@@ -41,10 +43,15 @@ def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
                     continue
                 named.add(name)
                 signed = _signed(material, record, of, name)
-                if of in found and found[of]["approver"] == signed["approver"] and signed["what"] == "payee":
-                    if found[of]["prepared"] == signed["prepared"]:
-                        raise CryptoError("CONTEXT_MISMATCH", "one person approved twice")
                 found[of] = signed
+                hands.setdefault((of, signed["prepared"]), set()).add(signed["approver"])
+                if record.value["facts"].get("second") is True:
+                    seconds.append((of, signed["prepared"]))
+    for of, prepared in seconds:
+        if len(hands[of, prepared]) < 2:
+            material.findings.fault(
+                "deposits", "B_DEPOSIT", f"{of}: another account that two controllers did not sign for"
+            )
     _without_check(material, book)
     for path in material.archive.below(FOLDER):
         if path.removeprefix(FOLDER).removesuffix(".json") not in named:

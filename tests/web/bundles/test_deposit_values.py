@@ -103,6 +103,12 @@ def signed_by_others(forger: Rewriter) -> None:
         forger.put(path, sign("approval", told, world.office.keys.signing))
         assert f"approval of {told['of']}: SIG" in told_and_faults(forger)[1], told["what"]
         forger.files = dict(before)
+    first = forger.one("acts/", lambda one: one.get("act") == "payee.approve" and not one["facts"]["second"])
+    del forger.files[f"{folder}{forger.value(first)['facts']['signature']}.json"]
+    del forger.files[first.replace("acts/", "entries/")]
+    del forger.files[first]
+    assert "another account that two controllers did not sign for" in told_and_faults(forger)[1]
+    forger.files = dict(before)
     kept = next(path for path in forger.below(folder) if forger.value(path)["what"] == "forfeit")
     decided = forger.one("acts/", lambda one: one.get("act") == "forfeit.decide")
     forger.change(decided, lambda one: one["facts"].update(to="forfeited_treasury"))
