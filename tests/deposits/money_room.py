@@ -335,6 +335,11 @@ class MoneyRoom:
         with self.world.view("clock") as view:
             return receipts.of_demand(view.session, demand_of(view.session, sub_account).id)
 
+    def keys_sealed(self) -> None:
+        """On to the tick that seals the keys of the controllers, where no lot has passed one: money moves by them from then on."""
+        self.world.tick()
+        self.world.tick()
+
     def check(self, ref: str, by: str = "controller") -> None:
         """A controller checks and signs a proposal to keep a deposit."""
         with self.world.work(by) as work:
