@@ -18,7 +18,7 @@ from crypto.ticks import check_entry
 
 Check = Callable[[Any], object]
 CAUSES = ("bidder", "platform", "tenderee", "unknown")
-ROLES = ("bidder", "officer", "platform", "log", "witness", "supervisor", "expert", "tenderee", "agency")
+ROLES = ("bidder", "officer", "platform", "log", "witness", "supervisor", "expert", "tenderee", "agency", "controller")
 MAX_LISTED = 1000
 
 
@@ -148,6 +148,16 @@ def _opened_bid(value: Any) -> None:
     opened = value["verdict"] == "opened"
     if opened is bool(value["cause"]) or (not opened and (value["announce"] or value["files"])):
         raise _fault("a cause where the bid was not opened, and only there; and then nothing announced")
+
+
+def _approval(value: Any) -> None:
+    """What is approved decides which facts stand in it."""
+    facts = {
+        "batch": _object(digest=_text(64, 64), value_on=_text(10, 10)),
+        "forfeit": _object(amount=_number(1), ground=NAME, proposal=HASH, receipts=_list(NAME, MAX_LISTED), to=NAME),
+        "payee": _object(payee=HASH, proof=_text(64, 64)),
+    }
+    facts[value["what"]](value["facts"])
 
 
 def _form_field(value: Any) -> None:
@@ -323,6 +333,19 @@ KINDS: dict[str, Kind] = {
         tender=NAME,
         rules=HASH,
         ranking=_list(_at_least(bidder=NAME, rank=_number(1))),
+    ),
+    "approval": _kind(
+        "controller",
+        approver=NAME,
+        at=TIME,
+        facts=_any,
+        log=NAME,
+        of=_text(257),
+        person=NAME,
+        platform=NAME,
+        prepared=HASH,
+        what=_one_of("batch", "forfeit", "payee"),
+        whole=_approval,
     ),
     "act": _kind(
         _NONE, act=NAME, actor=NAME, at=TIME, facts=_object_of(_any), of=_text(257, 0), platform=NAME, salt=HASH

@@ -8,16 +8,20 @@ procurement money to the treasury (D-45). Only the deposit is kept, never what w
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from crypto.canonical import dumps
+from crypto.signatures import document_hash
 from deposits import bound, demands, receipts
 from deposits.demands import DepositDemand, DepositHold
 from deposits.ledger import accounts, postings
-from deposits.refunds import approvals, refunds, triggers
+from deposits.refunds import approvals, refunds, signed_approvals, triggers
 from deposits.refunds.refunds import Refund, parts_of, terminal_of
 from deposits.refunds.refunds import of_demand as refunds_of_demand
+from deposits.refunds.signed_approvals import Matter
 from trading.kernel import audit, ids
 from trading.kernel.access import Act, may
 from trading.kernel.audit import ActRecord
@@ -150,9 +154,13 @@ def hear(work: UnitOfWork, forfeit: Forfeit, *, hearing: str) -> None:
     FORFEIT_FLOW.take(work, forfeit, "hear", forfeit=forfeit.ref, bound=audit.hide({"hearing": forfeit.hearing}))
 
 
-def check(work: UnitOfWork, forfeit: Forfeit) -> None:
-    """The controller checks ground, evidence and hearing. Refuses: NotAllowed (``refund.same_person``), WrongStep, Conflict
-    ``forfeit.book_differs`` (the row is not what was proposed and heard)."""
+def check(work: UnitOfWork, forfeit: Forfeit, *, approval: Any) -> None:
+    """The controller checks ground, evidence, hearing and what would be kept, and signs that (``approval``: an envelope of kind
+    ``approval``).
+
+    Refuses: NotAllowed (``refund.same_person``), WrongStep, Conflict (``forfeit.book_differs``: the row is not what was proposed and heard;
+    ``forfeit.nothing_left``), as ``signed_approvals.take``.
+    """
     work.require(Act.REFUND_APPROVE)
     if work.actor.account_id == forfeit.drafted_by:
         raise NotAllowed("refund.same_person")
@@ -164,15 +172,18 @@ def check(work: UnitOfWork, forfeit: Forfeit) -> None:
         raise NotAllowed("refund.same_person")
     if not approvals.is_by(drafted, forfeit.drafted_by):
         raise Conflict("forfeit.book_differs", of=forfeit.ref, differs="drafted")
+    signature = signed_approvals.take(work, matter(work, forfeit), approval)
     forfeit.checked_by, forfeit.checked_at = work.actor.account_id, work.now
-    FORFEIT_FLOW.take(work, forfeit, "check", forfeit=forfeit.ref, bound=audit.hide(_checked(forfeit)))
+    named = {signed_approvals.FACT: signature}
+    FORFEIT_FLOW.take(work, forfeit, "check", forfeit=forfeit.ref, bound=audit.hide(_checked(forfeit)), **named)
 
 
 def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     """The purchaser decides, the money is posted, the bidder is told.
 
     Refuses: NotAllowed (not this lot's purchaser; ``refund.same_person``; not freshly signed in), WrongStep, Conflict (a refund is
-    running, ``forfeit.nothing_left``; ``forfeit.book_differs``, ``refund.not_as_received``: the rows are not what was checked).
+    running, ``forfeit.nothing_left``, as ``require_signed``; ``forfeit.book_differs``, ``refund.not_as_received``: the rows are not what
+    was checked).
     """
     work.require(Act.AWARD_DECIDE)
     demand = forfeit.demand
@@ -264,7 +275,7 @@ def _in_book(view: View, row: Forfeit, way: str, values: dict[str, str]) -> ActR
         for one in approvals.acts(view, f"forfeit.{way}", [row.log_of])
         if approvals.facts(one).get("forfeit") == row.ref
     ]
-    differs = audit.differing(found[-1].payload, approvals.BOUND, values) if found else "forfeit"
+    differs = (audit.differing(found[-1].payload, approvals.BOUND, values) if values else "") if found else "forfeit"
     if differs:
         raise Conflict("forfeit.book_differs", of=row.ref, differs=differs)
     return found[-1]
@@ -279,6 +290,41 @@ def require_in_book(view: View, row: Forfeit) -> None:
         _in_book(view, row, "check", _checked(row))
 
 
+def matter(view: View, row: Forfeit) -> Matter:
+    """What a controller signs of a proposal: ground, destination, the payments and the amount that would be kept (once decided: that were),
+    and a hash over all that was proposed and heard.
+
+    Refuses: Conflict ``forfeit.book_differs``, ``forfeit.nothing_left``.
+    """
+    drafted = _in_book(view, row, "draft", _proposal(row))
+    if row.state == "FORFEITED":
+        told = approvals.facts(_in_book(view, row, "decide", {}))
+        names, amount = [one["receipt"] for one in told["kept"]], told["amount"]
+    else:
+        parts = to_keep(view.session, row.demand)
+        names, amount = [receipt.ref for receipt, _ in parts], sum(kept for _, kept in parts)
+    if not names:
+        raise Conflict("forfeit.nothing_left")
+    facts = {
+        "amount": amount,
+        "ground": row.ground,
+        "proposal": document_hash(dumps(_checked(row))),
+        "receipts": sorted(names),
+        "to": row.goes_to,
+    }
+    return Matter("forfeit", f"forfeit/{row.ref}", drafted, facts)
+
+
+def require_signed(view: View, row: Forfeit) -> None:
+    """That a controller signed the proposal as it stands. Refuses: Conflict ``forfeit.book_differs``, ``forfeit.nothing_left``,
+    ``forfeit.money_changed`` (other payments than those that were checked), ``refund.not_signed``."""
+    record, wanted = _in_book(view, row, "check", _checked(row)), matter(view, row)
+    told = signed_approvals.signed_facts(view, record)
+    if told and any(told.get(key) != wanted.facts[key] for key in ("amount", "receipts")):
+        raise Conflict("forfeit.money_changed", of=row.ref)
+    signed_approvals.require(view, wanted, record)
+
+
 def _require_as_checked(work: UnitOfWork, row: Forfeit) -> None:
     """That the proposal is what a second person checked, by hands other than these, and its money what the bank's statements brought."""
     drafted, checked = _in_book(work, row, "draft", _proposal(row)), _in_book(work, row, "check", _checked(row))
@@ -287,6 +333,7 @@ def _require_as_checked(work: UnitOfWork, row: Forfeit) -> None:
     for differs, record, person in (("drafted", drafted, row.drafted_by), ("checked", checked, row.checked_by)):
         if not approvals.is_by(record, person):
             raise Conflict("forfeit.book_differs", of=row.ref, differs=differs)
+    require_signed(work, row)
     approvals.require_received(work, receipts.of_demand(work.session, row.demand_id))
 
 

@@ -18,15 +18,21 @@ from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from deposits import bound, demands, receipts
 from deposits.receipts import BankStatement, Receipt
+from deposits.refunds import batch_digest, signed_approvals
+from deposits.refunds.batch_digest import RowProof
+from deposits.refunds.signed_approvals import Matter
 from trading.kernel import audit, signed
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
 from trading.kernel.work import View
 
 Refund = Any
-"""A row of refunds.py, which stands above this file and imports it."""
+RefundBatch = Any
+"""Rows of refunds.py, which stands above this file and imports it."""
 BOUND = "bound"
 """The hidden facts of an act about money."""
+LINE_PROOF = "line"
+"""The fact of an approved refund that shows its line in the digest of the batch."""
 
 
 def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
@@ -150,6 +156,54 @@ def require_found(view: View, rows: Sequence[Refund]) -> None:
             raise Conflict("refund.not_as_found", of=row.ref, differs=differs)
 
 
+def batch_matter(view: View, batch: RefundBatch) -> Matter:
+    """What is approved of a batch: its digest and day, as prepared last.
+
+    Refuses: Conflict ``refund.batch_changed`` for one that was never prepared, ``refund.book_differs``."""
+    found = acts(view, "batch.prepare", [batch.log_of])
+    if not found:
+        raise Conflict("refund.batch_changed")
+    return matter_of_batch(batch, found[-1])
+
+
+def matter_of_batch(batch: RefundBatch, prepared: ActRecord) -> Matter:
+    return Matter("batch", batch.log_of, prepared, {"digest": batch.digest, "value_on": batch.value_on.isoformat()})
+
+
+def require_signed(view: View, rows: Sequence[Refund]) -> None:
+    """That the batch of each refund was approved under the signature of a controller's own key, and that the refund's line lies in what was
+    signed, whatever became of the others of the batch.
+
+    Refuses: Conflict ``refund.not_signed``, ``refund.not_as_approved``, ``refund.book_differs``.
+    """
+    batches = {row.batch.log_of: row.batch for row in rows if row.batch is not None}
+    records, lines = last(view, "batch.approve", batches), last(view, "refund.approve", [row.log_of for row in rows])
+    for name, batch in sorted(batches.items()):
+        if name not in records:
+            raise Conflict("refund.not_as_approved", of=batch.ref, differs="rows")
+        signed_approvals.require(view, batch_matter(view, batch), records[name])
+    for row in rows:
+        if row.batch is None or row.log_of not in lines:
+            raise Conflict("refund.not_as_approved", of=row.ref, differs="rows")
+        shown = facts(lines[row.log_of]).get(LINE_PROOF)
+        if shown is None:
+            if signed_approvals.FACT in facts(records[row.batch.log_of]):
+                raise Conflict("refund.not_signed", of=row.ref, reason="CONTEXT_MISMATCH")
+        elif not _lies_in(row, shown):
+            raise Conflict("refund.not_as_approved", of=row.ref, differs="line")
+
+
+def _lies_in(row: Refund, shown: dict[str, Any]) -> bool:
+    """Whether a refund as it stands is a line of its batch's digest."""
+    batch = row.batch
+    try:
+        proof = RowProof(shown["salt"], shown["index"], tuple(shown["path"]))
+        found = batch_digest.digest_by(batch.ref, batch.value_on.isoformat(), bound.line(row), proof)
+    except (CryptoError, KeyError, TypeError):
+        return False
+    return found == batch.digest
+
+
 def require_approved(view: View, rows: Sequence[Refund]) -> None:
     """That each refund is what a second person approved last. Refuses: Conflict ``refund.not_as_approved``, ``refund.book_differs``."""
     records = last(view, "refund.approve", [row.log_of for row in rows])
@@ -168,15 +222,42 @@ def require_approved(view: View, rows: Sequence[Refund]) -> None:
 def require_payees(view: View, rows: Sequence[Refund]) -> None:
     """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
 
-    Refuses: Conflict ``refund.payee_differs``, ``refund.not_as_received``, ``refund.book_differs``.
+    Refuses: Conflict ``refund.payee_differs``, ``refund.not_signed``, ``refund.not_as_received``, ``refund.book_differs``.
     """
     require_received(view, [row.receipt for row in rows])
     changed = changed_payees(view, [row.log_of for row in rows])
+    require_signed_payees(view, [row for row in rows if row.log_of in changed])
     for row in rows:
         other, line = changed.get(row.log_of), row.receipt.line
         is_account = row.payee_account == line.payer_account if other is None else names_payee(other, row.payee_account)
         if not is_account or row.payee_name != line.payer_name:
             raise Conflict("refund.payee_differs", of=row.ref)
+
+
+def matter_of_payee(row: Refund, account: str, asked: ActRecord) -> Matter:
+    """What is approved of another account: as the archive shows it, with the bank's paper. ``asked``: the record of the request."""
+    facts_ = {"payee": bound.account(row.receipt, account), "proof": facts(asked).get("proof", "")}
+    return Matter("payee", row.log_of, asked, facts_)
+
+
+def require_signed_payees(view: View, rows: Sequence[Refund]) -> None:
+    """That two controllers signed for the account of each refund. Refuses: Conflict ``refund.payee_differs``, ``refund.not_signed``."""
+    asked: dict[str, list[ActRecord]] = {}
+    given: dict[str, list[ActRecord]] = {}
+    names = [row.log_of for row in rows]
+    for act, found in (("payee.ask", asked), ("payee.approve", given)):
+        for record in acts(view, act, names):
+            found.setdefault(record.of, []).append(record)
+    for row in rows:
+        second = next(one for one in reversed(given[row.log_of]) if facts(one)["second"])
+        request = next((one for one in reversed(asked.get(row.log_of, ())) if one.id < second.id), None)
+        if request is None or not names_payee(second, row.payee_account):
+            raise Conflict("refund.payee_differs", of=row.ref)
+        both = [one for one in given[row.log_of] if request.id < one.id <= second.id]
+        about = matter_of_payee(row, row.payee_account, request)
+        who = [signed_approvals.require(view, about, one) for one in both]
+        if len(both) < 2 or len({name for name in who if name}) < len([name for name in who if name]):
+            raise Conflict("refund.not_signed", of=about.of, reason="CONTEXT_MISMATCH")
 
 
 def line_before(row: Refund) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from crypto import merkle
 from crypto.canonical import b64u, dumps, unb64u
+from crypto.errors import CryptoError
 
 LEAST = 1024
 
@@ -26,6 +27,9 @@ class RowProof:
     salt: str
     index: int
     path: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"salt": self.salt, "index": self.index, "path": list(self.path)}
 
 
 def _key(secret: str, what: str) -> bytes:
@@ -55,9 +59,26 @@ def of_root(batch: str, value_on: str, root: bytes, width: int) -> str:
     return sha256(dumps({"batch": batch, "root": b64u(root), "v": 2, "value_on": value_on, "width": width})).hexdigest()
 
 
-def proof(secret: str, lines: Sequence[Mapping[str, Any]], line: Mapping[str, Any]) -> RowProof:
-    """The proof of one of the lines."""
+def proofs(secret: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, RowProof]:
+    """Refund → the proof of its line."""
     leaves, _width = _tree(secret, lines)
-    salt = b64u(_key(secret, f"row/{line['refund']}"))
-    index = leaves.index(_leaf(line, salt))
-    return RowProof(salt, index, tuple(b64u(one) for one in merkle.Tree(leaves).inclusion(index)))
+    tree, places = merkle.Tree(leaves), {leaf: at for at, leaf in enumerate(leaves)}
+    found = {}
+    for line in lines:
+        salt = b64u(_key(secret, f"row/{line['refund']}"))
+        index = places[_leaf(line, salt)]
+        found[line["refund"]] = RowProof(salt, index, tuple(b64u(one) for one in tree.inclusion(index)))
+    return found
+
+
+def digest_by(batch: str, value_on: str, line: Mapping[str, Any], shown: RowProof) -> str:
+    """The digest of the batch this line is proved to be in: another line, place or path gives another digest.
+
+    Raises: CryptoError for what is no proof."""
+    node, at = _leaf(line, shown.salt), shown.index
+    for one in shown.path:
+        beside = unb64u(one, 32)
+        node, at = merkle.node_hash(beside, node) if at & 1 else merkle.node_hash(node, beside), at >> 1
+    if at:
+        raise CryptoError("TICK_PROOF", "a place outside the tree")
+    return of_root(batch, value_on, node, 1 << len(shown.path))

@@ -7,13 +7,15 @@ name (rulebook §4.6, rule D-30).
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from deposits import bound
-from deposits.refunds import approvals
+from deposits.refunds import approvals, signed_approvals
 from deposits.refunds.refunds import Refund
+from deposits.refunds.signed_approvals import Matter
 from trading.files import proof_scans
 from trading.files.scanning import STATES, WAITING, Scanner
 from trading.kernel import audit, ids
@@ -22,7 +24,7 @@ from trading.kernel.at_rest import Sealed, hold
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
-from trading.kernel.work import Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 
 CHANGEABLE = ("DUE", "RETURNED_BY_BANK")
 
@@ -101,12 +103,27 @@ def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> Payee
     return new
 
 
-def approve(work: UnitOfWork, change: PayeeChange) -> bool:
-    """One of the two approvals; True with the second, when the refund gets its new account. The name stays the payer's.
+def matter(view: View, change: PayeeChange) -> Matter:
+    """What each of two controllers signs: the account, as the archive shows it, and the bank's paper. Refuses: Conflict
+    ``refund.payee_differs`` where nobody asked for just that."""
+    refund = change.refund
+    asked = approvals.acts(view, "payee.ask", [refund.log_of])
+    if (
+        not asked
+        or not approvals.names_payee(asked[-1], change.account)
+        or approvals.facts(asked[-1])["proof"] != change.proof
+    ):
+        raise Conflict("refund.payee_differs", of=refund.ref)
+    return approvals.matter_of_payee(refund, change.account, asked[-1])
+
+
+def approve(work: UnitOfWork, change: PayeeChange, *, approval: Any) -> bool:
+    """One of the two approvals, each signed (``approval``: an envelope of kind ``approval``); True with the second, when the refund gets
+    its new account. The name stays the payer's.
 
     Who asked and who approved first is asked of the signed book, not of the row. Refuses: NotAllowed (``refund.same_person``; not freshly
     signed in), WrongStep, Conflict (approved already; ``refund.payee_differs``: another account or paper than what was asked for;
-    ``refund.book_differs``: the first approval is not in the book).
+    ``refund.book_differs``: the first approval is not in the book), as ``signed_approvals.take``.
     """
     work.require(Act.REFUND_APPROVE)
     refund = change.refund
@@ -119,22 +136,18 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
         raise Conflict("payee.approved")
     if change.declined_by is not None:
         raise Conflict("payee.declined_already")
-    asked = approvals.acts(work, "payee.ask", [refund.log_of])
-    if (
-        not asked
-        or not approvals.names_payee(asked[-1], change.account)
-        or approvals.facts(asked[-1])["proof"] != change.proof
-    ):
-        raise Conflict("refund.payee_differs", of=refund.ref)
-    before = [one for one in approvals.acts(work, "payee.approve", [refund.log_of]) if one.id > asked[-1].id]
+    about = matter(work, change)
+    asked = about.prepared
+    before = [one for one in approvals.acts(work, "payee.approve", [refund.log_of]) if one.id > asked.id]
     if work.actor.account_id in (change.asked_by, change.first_by) or any(
-        approvals.is_by(one, work.actor.account_id) for one in (asked[-1], *before)
+        approvals.is_by(one, work.actor.account_id) for one in (asked, *before)
     ):
         raise NotAllowed("refund.same_person")
     if bool(before) != (change.first_by is not None) or not all(
         approvals.names_payee(one, change.account) for one in before
     ):
         raise Conflict("refund.book_differs", of=refund.ref)
+    signature = signed_approvals.take(work, about, approval)
     if change.first_by is None:
         change.first_by, change.first_at = work.actor.account_id, work.now
     else:
@@ -149,6 +162,7 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
         payee=change.account,
         second=second,
         bound=audit.hide({"payee": bound.account(refund.receipt, change.account)}),
+        **{signed_approvals.FACT: signature},
         **({"n": refund.version} if second else {}),
     )
     return second

@@ -25,7 +25,7 @@ from deposits.bank.protocol import REFUSED, Bank
 from deposits.demands import DepositDemand
 from deposits.ledger import accounts, postings
 from deposits.receipts import Receipt
-from deposits.refunds import approvals, batch_digest, interest, rules, triggers
+from deposits.refunds import approvals, batch_digest, interest, rules, signed_approvals, triggers
 from trading.awarding import contracts
 from trading.kernel import audit, ids
 from trading.kernel.access import CLOCK, Act
@@ -286,12 +286,13 @@ def take_back(work: UnitOfWork, batch: RefundBatch) -> None:
 # --- another approves -------------------------------------------------------------------------------------------------
 
 
-def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
-    """Another person approves all rows of a batch, as digested.
+def approve(work: UnitOfWork, batch: RefundBatch, *, approval: Any) -> None:
+    """Another person approves all rows of a batch, as digested, and signs that (``approval``: an envelope of kind ``approval``).
 
     Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (``refund.batch_changed``, ``refund.on_hold``,
-    ``reconcile.case_open``; where a row is not what the book says: ``refund.not_as_found``, ``refund.not_as_reckoned``, as
-    ``approvals.require_payees``), TooLate ``refund.value_day_past``.
+    ``reconcile.case_open``, ``refund.batch_before``: prepared before batches could be signed; where a row is not what the book says:
+    ``refund.not_as_found``, ``refund.not_as_reckoned``, as ``approvals.require_payees``), TooLate ``refund.value_day_past``; as
+    ``signed_approvals.take``.
     """
     work.require(Act.REFUND_APPROVE)
     postings.require_no_case(work.session)
@@ -308,18 +309,23 @@ def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
         raise NotAllowed("refund.same_person")
     if local_day(work.now) > batch.value_on:
         raise TooLate("refund.value_day_past", value_on=batch.value_on)
-    if digest_seen != batch.digest or digest(batch, rows) != batch.digest:
+    if not batch.secret:
+        raise Conflict("refund.batch_before")
+    if digest(batch, rows) != batch.digest:
         raise Conflict("refund.batch_changed")
     approvals.require_payees(work, rows)
     approvals.require_found(work, rows)
     require_reckoned(work, batch, rows)
+    signature = signed_approvals.take(work, approvals.batch_matter(work, batch), approval)
+    shown = batch_digest.proofs(batch.secret, [bound.line(row) for row in rows])
     for row in rows:
         _refuse_held(work, row)
         row.approved_by, row.approved_at = work.actor.account_id, work.now
-        step(work, row, "approve", batch=batch.ref, values=bound.approved(row, batch.digest))
+        line = {approvals.LINE_PROOF: shown[row.ref].to_json()}
+        step(work, row, "approve", batch=batch.ref, values=bound.approved(row, batch.digest), **line)
     batch.approved_by, batch.approved_at = work.actor.account_id, work.now
     work.session.flush()
-    work.record("batch.approve", batch.log_of, digest=batch.digest)
+    work.record("batch.approve", batch.log_of, digest=batch.digest, **{signed_approvals.FACT: signature})
 
 
 def send_back(work: UnitOfWork, batch: RefundBatch, *, reason: str) -> None:
@@ -413,15 +419,18 @@ def require_as_approved(view: View, batch: RefundBatch) -> None:
     approvals.require_approved(view, rows)
     if digest(batch, rows) != approvals.approved_digest(view, batch.ref):
         raise Conflict("refund.not_as_approved", of=batch.ref, differs="rows")
+    approvals.require_signed(view, rows)
     approvals.require_payees(view, rows)
 
 
 def require_lines(view: View, rows: Sequence[Refund]) -> None:
-    """That each refund is what a second person approved last, as the signed book has it, and its payee still the right one.
+    """That each refund is what a second person approved last and signed, as the signed book has it, and its payee still the right one.
 
-    Refuses: Conflict ``refund.not_as_approved``, ``refund.payee_differs``, ``refund.not_as_received``, ``refund.book_differs``.
+    Refuses: Conflict ``refund.not_as_approved``, ``refund.not_signed``, ``refund.payee_differs``, ``refund.not_as_received``,
+    ``refund.book_differs``.
     """
     approvals.require_approved(view, rows)
+    approvals.require_signed(view, rows)
     approvals.require_payees(view, rows)
 
 

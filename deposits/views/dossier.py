@@ -16,14 +16,18 @@ from sqlalchemy.orm import Session
 from deposits import bound, demands, forfeits, receipts
 from deposits.ledger.postings import LedgerEntry
 from deposits.receipts import Receipt
-from deposits.refunds import refunds
+from deposits.refunds import refunds, signed_approvals
 from deposits.refunds.refunds import Refund, RefundBatch, parts_of, terminal_of
-from trading.disclosure.bundle import canonical_file
+from trading.disclosure.bundle import File, bytes_file, canonical_file
 from trading.disclosure.dossier import Extra
-from trading.kernel.audit import ActRecord
+from trading.kernel.audit import ActRecord, LogDocument
 from trading.kernel.errors import TooEarly
 from trading.kernel.work import View
+from trading.parties.enrolments import EnrolledKey
 from trading.tendering.tenders import Lot
+
+APPROVALS = ("batch.approve", "forfeit.check", "payee.approve")
+"""Acts whose records name a document that a controller signed."""
 
 
 def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
@@ -67,7 +71,29 @@ def extra(view: View, lot: Lot, profile: str) -> Extra:
     digests = {row["batch"] for record in found for row in record["refunds"] if row["batch"]}
     things = [f"receipt/{record['receipt']}" for record in found]
     things += [f"refund/{row['refund']}" for record in found for row in record["refunds"]]
-    return Extra(files=files, entries=tuple(_acts(view, things, digests)))
+    entries = tuple(_acts(view, things, digests))
+    return Extra(files=(*files, *_approvals(view, lot, entries)), entries=entries, holders=_controllers(view))
+
+
+def _approvals(view: View, lot: Lot, entries: tuple[str, ...]) -> list[File]:
+    """What controllers signed, as the records of these acts and those of the lot name it."""
+    named = [
+        select(ActRecord.payload).where(ActRecord.act.in_(APPROVALS), condition)
+        for condition in (ActRecord.entry_hash.in_(entries), ActRecord.of == lot.log_of)
+    ]
+    hashes = {
+        json.loads(payload)["facts"].get(signed_approvals.FACT)
+        for one in named
+        for payload in view.session.scalars(one)
+    }
+    kept = select(LogDocument).where(LogDocument.hash.in_(sorted(one for one in hashes if one)))
+    return [bytes_file(f"acts/approvals/{row.hash}.json", row.text.encode()) for row in view.session.scalars(kept)]
+
+
+def _controllers(view: View) -> tuple[tuple[str, str], ...]:
+    """Everybody who ever held a key to approve with, so that an approval without a signature can be held against the first of them."""
+    held = select(EnrolledKey.holder).where(EnrolledKey.role == signed_approvals.ROLE).distinct()
+    return tuple((name, signed_approvals.ROLE) for name in sorted(view.session.scalars(held)))
 
 
 def _acts(view: View, things: list[str], digests: set[str]) -> list[str]:

@@ -21,7 +21,7 @@ from deposits.ledger import accounts
 from deposits.ledger.accounts import Line, Lines
 from deposits.ledger.postings import LedgerEntry, Posting
 from deposits.receipts import BankLine, BankStatement, LineUse, PooledAccount, Receipt
-from deposits.refunds import approvals
+from deposits.refunds import approvals, signed_approvals
 from deposits.refunds.refunds import REFUND_FLOW, Refund, RefundBatch, parts_of, terminal_of
 from trading.kernel import audit
 from trading.kernel.audit import ActRecord
@@ -117,9 +117,21 @@ def _batches(view: View) -> Iterator[Difference]:
         ):
             if here is not None and (way is None or not approvals.is_by(way, here)):
                 yield Difference("refund_batch", row.ref, column, c)
+        if record is not None and row.log_of in approved:
+            yield from _approval(view, row, record, approved[row.log_of])
         way = paid.get(row.log_of)
         if (floor_second(row.sent_at) if row.sent_at else None) != (floor_second(way.at) if way is not None else None):
             yield Difference("refund_batch", row.ref, "sent_at", way.entry_hash if way is not None else c)
+
+
+def _approval(view: View, row: RefundBatch, prepared: ActRecord, approved: ActRecord) -> Iterator[Difference]:
+    """An approval that no controller signed, or signed over something else."""
+    try:
+        signed_approvals.require(view, approvals.matter_of_batch(row, prepared), approved)
+    except Conflict as refusal:
+        if refusal.code != "approval.key_waiting":  # of the last minute: not proved yet, and not paid yet
+            reason = str(refusal.facts.get("reason", "-"))
+            yield Difference("refund_batch", row.ref, "approved_by", approved.entry_hash, reason, refusal.code)
 
 
 def _orders(view: View) -> Iterator[Difference]:
@@ -154,6 +166,17 @@ def _forfeits(view: View) -> Iterator[Difference]:
             yield Difference("forfeit", row.ref, "state", record.entry_hash if record is not None else "", row.state)
         elif record is not None:
             yield from compare(row, {"amount_minor": approvals.facts(record)["amount"]}, record.entry_hash)
+        if row.state in ("CHECKED", "FORFEITED"):
+            yield from _check_of(view, row)
+
+
+def _check_of(view: View, row: Forfeit) -> Iterator[Difference]:
+    """A check that no controller signed, or signed over something else."""
+    try:
+        forfeits.require_signed(view, row)
+    except Conflict as refusal:
+        if refusal.code != "approval.key_waiting":
+            yield Difference("forfeit", row.ref, "checked_by", "", str(refusal.facts.get("reason", "-")), refusal.code)
 
 
 def _decision(view: View, row: Forfeit) -> ActRecord | None:

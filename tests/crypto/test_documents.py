@@ -54,7 +54,48 @@ def test_every_key_is_needed_and_no_other_is_taken(kind: str) -> None:
 
 
 def test_the_kinds_of_the_vectors_and_the_ticket_are_all_there_are() -> None:
-    assert set(documents.KINDS) == {*DOCUMENTS, "ticket"}
+    assert set(documents.KINDS) == {*DOCUMENTS, "ticket", "approval"}, "an approval is of money, not of the sealed bid"
+
+
+APPROVED: dict[str, dict[str, Any]] = {
+    "batch": {"digest": "0" * 64, "value_on": "2026-03-02"},
+    "forfeit": {
+        "amount": 1,
+        "ground": "D-41",
+        "proposal": b64u(bytes(32)),
+        "receipts": ["a"],
+        "to": "forfeited_treasury",
+    },
+    "payee": {"payee": b64u(bytes(32)), "proof": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("what", APPROVED)
+def test_an_approval_has_the_facts_of_what_it_approves(what: str) -> None:
+    document = {
+        "v": 1,
+        "at": "2026-03-02T01:00:00Z",
+        "platform": "test",
+        "log": "test/log",
+        "approver": "controller",
+        "person": "account:7",
+        "what": what,
+        "of": "batch/TF-20260302-7KQ4",
+        "prepared": b64u(bytes(32)),
+        "facts": APPROVED[what],
+    }
+    envelope = documents.sign_document("approval", document, b"\1" * 32)
+    assert documents.open_document(envelope, "approval", ed25519_public(b"\1" * 32)) == document
+    broken = [{**document, "more": ""}, {**document, "what": "order"}, {**document, "prepared": ""}]
+    broken += [{k: v for k, v in document.items() if k != key} for key in document]
+    broken += [{**document, "facts": facts} for other, facts in APPROVED.items() if other != what]
+    broken += [
+        {**document, "facts": {**APPROVED[what], key: value}} for key in APPROVED[what] for value in (None, "", [1], -1)
+    ]
+    for case in broken:
+        with pytest.raises(CryptoError) as refused:
+            documents.check_document("approval", case)
+        assert refused.value.code == "JSON_PROFILE"
 
 
 def test_ticket() -> None:

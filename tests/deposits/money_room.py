@@ -20,21 +20,23 @@ from crypto.trust import trust_of
 from deposits import demands, forfeits, receipts, reconcile
 from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
-from deposits.refunds import falling_due, refunds, settlement
+from deposits.refunds import approvals, falling_due, payees, refunds, settlement, signed_approvals
 from deposits.refunds.refunds import Refund
 from deposits.refunds.settlement import Settled
 from deposits.views import statement
 from tests.kit import data_keys, kept, sealing
-from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
+from tests.kit.world import OFFICERS, PASSWORD, SETUP, Keys, World, password_hash
 from trading import publication, timeline
 from trading.awarding import awards, contracts
 from trading.bidding import bids, participants
 from trading.hall import package as opening_package
-from trading.kernel import at_rest, audit
+from trading.kernel import at_rest, audit, log
 from trading.kernel.access import Role
 from trading.kernel.calendar import BEIJING, day_start, local_day
+from trading.kernel.clock import floor_second
 from trading.kernel.db import append_only_ddl
 from trading.kernel.money import Money
+from trading.kernel.work import View
 from trading.opening import ceremony, decryption, shares
 from trading.opening.files import check_package, read_package
 from trading.parties import parties
@@ -59,8 +61,8 @@ def demand_of(session: Session, sub_account: str) -> DepositDemand:
 
 
 @kept.act
-def staff(world: World) -> None:
-    """The people of the cashier's office."""
+def staff(world: World, *, keys: bool = True) -> None:
+    """The people of the cashier's office; ``keys``: controllers have theirs."""
     with world.office.work(SETUP) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
         for username, role in STAFF:
@@ -68,15 +70,18 @@ def staff(world: World) -> None:
                 work, centre, username=username, name=username, password=PASSWORD, hashed=password_hash(), roles=[role]
             )
             world.people[username] = who.id
+    for username, role in STAFF:
+        if keys and role is Role.CONTROLLER:
+            world.enrol(username, "controller", seal=False)
 
 
 class MoneyRoom:
     """``world`` with a cashier's office; moments move only forward."""
 
-    def __init__(self, world: World, bank_file: Path) -> None:
+    def __init__(self, world: World, bank_file: Path, *, keys: bool = True) -> None:
         self.world = world
         self.bank = SimulatedBank(bank_file, world.clock)
-        staff(world)
+        staff(world, keys=keys)
 
     # --- bidders --------------------------------------------------------------------------------------------------------------------
 
@@ -268,7 +273,24 @@ class MoneyRoom:
     def approve(self, batch: str, by: str = "controller") -> None:
         with self.world.work(by) as work:
             row = refunds.batch(work.session, batch)
-            refunds.approve(work, row, digest_seen=row.digest)
+            refunds.approve(work, row, approval=self.approval(work, approvals.batch_matter(work, row)))
+
+    def approval(self, work: View, matter: signed_approvals.Matter, **changes: Any) -> Any:
+        """What an approver's own key signs of a matter."""
+        name = next((key for key, held in self.world.people.items() if held == work.actor.account_id), "")
+        told = {
+            "v": 1,
+            "at": format_time(floor_second(work.now)),
+            "platform": work.office.platform,
+            "log": log.origin(work.office.platform),
+            "approver": name,
+            "person": work.actor.person,
+            "what": matter.what,
+            "of": matter.of,
+            "prepared": matter.prepared.entry_hash,
+            "facts": dict(matter.facts),
+        } | changes
+        return sign_document("approval", told, self.world.keys.setdefault(name, Keys()).sign)
 
     def pay(self, batch: str, by: str = "cashier") -> list[str]:
         """Order and hand over; the bank's keys."""
@@ -313,6 +335,28 @@ class MoneyRoom:
         with self.world.view("clock") as view:
             return receipts.of_demand(view.session, demand_of(view.session, sub_account).id)
 
+    def keys_sealed(self) -> None:
+        """On to the tick that seals the keys of the controllers, where no lot has passed one: money moves by them from then on."""
+        self.world.tick()
+        self.world.tick()
+
+    def check(self, ref: str, by: str = "controller") -> None:
+        """A controller checks and signs a proposal to keep a deposit."""
+        with self.world.work(by) as work:
+            row = forfeits.forfeit(work.session, ref)
+            forfeits.check(work, row, approval=self.approval(work, forfeits.matter(work, row)))
+
+    def other_account(self, ref: str, bidder: str, account: str, *by: str) -> None:
+        """The bidder names another account of its own for a refund that came back, and controllers sign for it."""
+        proof = self.world.office.blobs.put([b"%PDF-1.4 proof of the bank"])
+        with self.world.work(bidder) as work:
+            payees.ask(work, refunds.refund(work.session, ref), account=account, proof=proof)
+        for name in by or ("controller", "controller2"):
+            with self.world.work(name) as work:
+                change = payees.pending(work.session, refunds.refund(work.session, ref))
+                assert change is not None
+                payees.approve(work, change, approval=self.approval(work, payees.matter(work, change)))
+
     def keep(self, sub_account: str, *, ground: str, until: date) -> str:
         """A forfeit from draft to decision by its three persons."""
         with self.world.work("cashier") as work:
@@ -322,8 +366,7 @@ class MoneyRoom:
             ).ref
         with self.world.work("cashier") as work:
             forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")
-        with self.world.work("controller") as work:
-            forfeits.check(work, forfeits.forfeit(work.session, ref))
+        self.check(ref)
         with self.world.work("buyer") as work:
             forfeits.decide(work, forfeits.forfeit(work.session, ref))
         return ref

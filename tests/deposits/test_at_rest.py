@@ -20,6 +20,7 @@ NAME, NUMBER, REMARK = "欧阳静怡", "6217000099887766554", "代朋友缴纳�
 @pytest.fixture
 def stranger(room: MoneyRoom) -> str:
     """A payment of somebody unknown, paid back; the reference of its refund."""
+    room.keys_sealed()
     room.bank.receive(Money.parse("1000"), name=NAME, account=NUMBER, text=REMARK)
     room.fetch()
     with room.world.work("cashier") as work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,15 +70,15 @@ def test_three_persons_in_three_rooms(room: MoneyRoom) -> None:
         return forfeits.forfeit(work.session, name)
 
     with room.world.work("controller") as work, pytest.raises(WrongStep):
-        forfeits.check(work, one(work))
+        forfeits.check(work, one(work), approval={})
     with room.world.work("cashier") as work:
         forfeits.hear(work, one(work), hearing="听取陈述")
         with pytest.raises(NotAllowed):
-            forfeits.check(work, one(work))
+            forfeits.check(work, one(work), approval={})
     with room.world.work("buyer") as work, pytest.raises(WrongStep):
         forfeits.decide(work, one(work))
+    room.check(name)
     with room.world.work("controller") as work:
-        forfeits.check(work, one(work))
         with pytest.raises(NotAllowed):
             forfeits.decide(work, one(work))
     with room.world.work("agent") as work, pytest.raises(NotAllowed):
@@ -117,9 +118,8 @@ def test_a_proposal_changed_in_the_database_is_neither_checked_nor_decided(room:
 
     for change, differs in CHANGED[:-1]:
         with row_changed(room, "forfeit", change, "ref = :ref", ref=name):
-            assert refused("controller", forfeits.check) == differs
-    with room.world.work("controller") as work:
-        forfeits.check(work, forfeits.forfeit(work.session, name))
+            assert refused("controller", partial(forfeits.check, approval={})) == differs
+    room.check(name)
     for change, differs in CHANGED:
         with row_changed(room, "forfeit", change, "ref = :ref", ref=name):
             assert refused("buyer", forfeits.decide) == differs
@@ -142,7 +142,7 @@ def test_who_drafted_checks_nothing_whatever_the_row_says(room: MoneyRoom) -> No
         room, "forfeit", "drafted_by = (SELECT id FROM account WHERE username = 'cashier2')", "ref = :ref", ref=name
     ):
         with room.world.office.work(both) as work, pytest.raises(NotAllowed, match=r"refund\.same_person"):
-            forfeits.check(work, forfeits.forfeit(work.session, name))
+            forfeits.check(work, forfeits.forfeit(work.session, name), approval={})
 
 
 def test_pending_holds_the_money_and_dropping_sets_it_free(room: MoneyRoom) -> None:
@@ -212,7 +212,7 @@ def test_another_account_needs_the_bank_the_bidder_and_two(room: MoneyRoom) -> N
     def approve(username: str) -> bool:
         with room.world.work(username) as work:
             change = work.session.scalars(payees.select(payees.PayeeChange)).one()
-            return payees.approve(work, change)
+            return payees.approve(work, change, approval=room.approval(work, payees.matter(work, change)))
 
     def other_account(number: str) -> None:
         """By somebody who holds the database and its data key."""

@@ -134,6 +134,7 @@ def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> 
 
 
 def test_strangers_interest_and_charges_are_explained(room: MoneyRoom) -> None:
+    room.keys_sealed()
     room.bank.receive(Money.parse("1000"), name="路人甲", account="77", text="货款")
     room.bank.pay_interest(Money.parse("8.05"))
     room.fetch()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from deposits import demands
 from deposits.bank import transfers
 from deposits.ledger import accounts, postings
-from deposits.refunds import refunds, rules, settlement, triggers
+from deposits.refunds import approvals, refunds, rules, settlement, triggers
 from deposits.refunds.refunds import REFUND_FLOW
 from deposits.views import statement
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of, row_changed, unlocked
@@ -177,10 +177,10 @@ def test_nobody_approves_what_they_prepared_and_roles_hold(room: MoneyRoom) -> N
         actor.role, actor.account_id, actor.party_id, actor.name, room.world.now - timedelta(seconds=1), actor.roles
     )
     with room.world.office.work(stale) as work, pytest.raises(SignInNeeded):
-        refunds.approve(work, refunds.batch(work.session, batch), digest_seen=refunds.batch(work.session, batch).digest)
+        refunds.approve(work, refunds.batch(work.session, batch), approval={})
     same = type(actor)(actor.role, room.world.people["cashier"], actor.party_id, "both", actor.fresh_until, actor.roles)
     with room.world.office.work(same) as work, pytest.raises(NotAllowed) as refusal:
-        refunds.approve(work, refunds.batch(work.session, batch), digest_seen=refunds.batch(work.session, batch).digest)
+        refunds.approve(work, refunds.batch(work.session, batch), approval={})
     assert refusal.value.code == "refund.same_person"
     with room.world.work("cashier") as work, pytest.raises(WrongStep):
         refunds.pay(work, refunds.batch(work.session, batch))
@@ -201,8 +201,11 @@ def test_the_approver_approves_what_was_seen(room: MoneyRoom) -> None:
     room.terminate(ref)
     batch = room.prepare(*room.due())
     with room.world.work("controller") as work, pytest.raises(Conflict) as refusal:
-        refunds.approve(work, refunds.batch(work.session, batch), digest_seen="0" * 64)
-    assert refusal.value.code == "refund.batch_changed"
+        row = refunds.batch(work.session, batch)
+        matter = approvals.batch_matter(work, row)
+        other = room.approval(work, matter, facts={"digest": "0" * 64, "value_on": row.value_on.isoformat()})
+        refunds.approve(work, row, approval=other)
+    assert (refusal.value.code, refusal.value.facts["fields"]) == ("approval.other", ["facts"])
 
 
 def test_a_batch_is_paid_on_its_day_or_goes_back(room: MoneyRoom) -> None:

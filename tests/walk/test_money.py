@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deposits.bank.simulated import SimulatedBank
 from tests.kit.world import PDF
 from tests.walk.guide import Guest, Walk
+from tests.walk.keywork import with_key
 from tests.walk.town import Town
 from web.wiring import BANK_FILE
 
@@ -79,7 +80,7 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     assert controller.page.locator("main tbody tr:not(.sum)").count() == rows
     with controller.expecting(422):
         controller.press("form[action$='/acts/send-back'] button")
-    controller.press("form[action$='/acts/approve'] .btn--go")
+    with_key(controller, "approve")
 
     cashier.follow(".rail a[href='/cashier']").follow(f"main a[href='{batch}']").press(
         "form[action$='/acts/pay'] button"
@@ -110,11 +111,11 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
         second = walk.person(username)
         second.go("/cashier").follow(f"main a[href='/cashier/refunds/{ref}']")
         assert second.download("main a[href$='/proof']").read_bytes() == PDF
-        second.press("form[action$='/acts/payee'] button")
+        with_key(second, "payee", again=username == "controller")
     cashier.go(f"/cashier/refunds/{ref}").press("form[action='/cashier/acts/prepare'] button")
     batch = cashier.page.url.removeprefix(walk.town.base)
     controller.go("/cashier").follow(f"main a[href='{batch}']").follow("main a[href$='/approve']")
-    controller.press("form[action$='/acts/approve'] .btn--go")
+    with_key(controller, "approve", again=True)
     cashier.go(batch).press("form[action$='/acts/pay'] button")
     fetch(cashier)
     cashier.go(f"/cashier/refunds/{ref}")
@@ -135,7 +136,7 @@ def test_a_deposit_is_kept_by_three_persons(walk: Walk) -> None:
     case = cashier.page.url.removeprefix(walk.town.base)
     cashier.fill(hearing="11 月 30 日送达，投标人称报价漏项").press("form[action$='/acts/hear'] button")
     controller.go("/cashier").follow(".rail a[href='/cashier/forfeits']").follow(f"main a[href='{case}']")
-    controller.press("form[action$='/acts/check'] button")
+    with_key(controller, "check")
     buyer = walk.person("builder").follow("main a[href^='/agency/forfeits/']")
     buyer.press("form[action$='/acts/keep'] .btn--go").follow("nav.crumbs a[href='/agency/forfeits']")
     cashier.go(case).follow(".rail a[href='/cashier/forfeits']")

@@ -30,7 +30,7 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLa
 from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Account
 
-KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee", "agency")
+KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee", "agency", "controller")
 OF_THE_FIRM = ("bidder", "tenderee", "agency")
 CHALLENGE_INFO = b"bidhall/sb1/enrol"
 """The info of the challenge box. The client sets it itself: any other would let the server open other boxes (protocol §2)."""
@@ -136,7 +136,7 @@ def key_role(role: Role) -> str:
         return "expert"
     if role is Role.PURCHASER:
         return "tenderee"
-    if role in (Role.OFFICER, Role.SUPERVISOR, Role.AGENCY):
+    if role in (Role.OFFICER, Role.SUPERVISOR, Role.AGENCY, Role.CONTROLLER):
         return role.value
     raise Invalid("key.no_role", role=role.value)
 

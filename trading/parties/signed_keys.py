@@ -99,6 +99,39 @@ def standing(view: View, holder: str, role: str) -> SignedKey | None:
     return next((key for key in reversed(found) if key.kid not in replaced and key.kid not in gone), None)
 
 
+def then(view: View, holder: str, role: str, at: datetime) -> list[SignedKey]:
+    """The keys that stood for a holder at a moment: enrolled by then in the log, and neither replaced nor revoked before it."""
+    texts = view.session.scalars(
+        select(EnrolledKey.document)
+        .where(EnrolledKey.holder == holder, EnrolledKey.role == role)
+        .order_by(EnrolledKey.id)
+    )
+    found = []
+    for text in texts:
+        try:
+            found.append(proved(view, text))
+        except (CryptoError, KeyError, TypeError):
+            continue  # told by the audit
+    chain = [key for key in found if (key.document["party"], key.document["role"]) == (holder, role)]
+    ended = {key.document["replaces"]: key.at for key in chain if key.document["replaces"]}
+    for key in chain:
+        for entry, _record in signed.records(view, ("key.revoke",), f"key:{key.kid}"):
+            ended[key.kid] = min(parse_time(entry.entry["at"]), ended.get(key.kid, parse_time(entry.entry["at"])))
+    moment = floor_second(at)
+    return [key for key in chain if key.at <= moment and (key.kid not in ended or moment <= ended[key.kid])]
+
+
+def first_at(view: View, role: str) -> str:
+    """The c of the entry that tells of the first key ever enrolled in a role, "" where the log tells of none.
+
+    Refuses: Conflict ``signed.altered`` where that record is not what was signed."""
+    told = select(ActRecord.of).where(ActRecord.act == "key.enrol", ActRecord.payload.contains(f'"role":"{role}"'))
+    of = view.session.scalar(told.order_by(ActRecord.id).limit(1))
+    if of is None:
+        return ""
+    return min(signed.records(view, ("key.enrol",), of), key=lambda found: found[0].number)[0].c
+
+
 def every(view: View) -> list[SignedKey]:
     """All enrolments of the log, oldest first; what is not as it was signed is passed over, the audit names it."""
     query = (

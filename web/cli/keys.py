@@ -29,7 +29,7 @@ from web.cli.common import (
 from web.cli.offline import passphrase_option
 from web.cli.savings import language
 
-OTHER_ROLES = ("tenderee", "agency", "expert", "supervisor")
+OTHER_ROLES = ("tenderee", "agency", "expert", "supervisor", "controller")
 LEAST = 8
 
 

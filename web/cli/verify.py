@@ -40,6 +40,10 @@ TOLD = {
         "办理时的版本还没有把每项数额记入日志，这些来款的日期、事由、利息、收款人和经办人员没有证明",
         "made under a release that did not bind each value: days, events, interest, payees and persons of these payments",
     ),
+    "deposits.unsigned": (
+        "批准时复核人还没有自己的密钥：以下由谁批准，只有平台的记录",
+        "approved before controllers had keys of their own: who approved these stands in the platform's record alone",
+    ),
 }
 TOLD_HEAD = ("只是陈述，没有证明：", "told, not proved:")
 ENCLOSED = (

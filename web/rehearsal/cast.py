@@ -181,11 +181,11 @@ def _invite(work: Any, party: parties.Party, person: Member, hashed: dict[str, A
 
 
 def signers(people: Cast) -> list[Person]:
-    """Everybody who signs: officers, purchasers, those who sign for bidders, experts."""
+    """Everybody who signs: officers, purchasers, those who sign for bidders, experts, controllers."""
     return [
         p
         for name, p in people.items()
-        if name.startswith(("officer", "buyer", "expert"))
+        if name.startswith(("officer", "buyer", "expert", "controller"))
         or name == "builder"
         or (name.startswith("bidder") and "-" not in name)
     ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+from crypto.documents import sign_document
+from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.money import Money
 from web.rehearsal.browser import Answer
 from web.rehearsal.cast import Cast, Person
@@ -63,11 +66,19 @@ def refund_everything(scene: Stage, cast: Cast, *, leave: int = 0) -> int:
     where = made.path.split("?")[0]
     if not where.startswith("/cashier/batches/"):
         raise LookupError(f"no batch was made: {made.path} {made.text_of(300)}")
-    controller.confirmed().send(f"{where}/approve", f"{where}/acts/approve")
+    approve(scene, controller, where)
     cashier.at().post(where, f"{where}/acts/pay", {})
     scene.money()
     fetch_statement(cast)
     return len(refs)
+
+
+def approve(scene: Stage, controller: Person, where: str) -> Answer:
+    """The controller signs what the page of a batch gives to sign, with the own key."""
+    told = controller.confirmed().json(f"{where}/approval.json")["document"]
+    document = {**told, "at": write_moment(floor_second(scene.now))}
+    signed = json.dumps(sign_document("approval", document, controller.keys.sign))
+    return controller.at().post(f"{where}/approve", f"{where}/acts/approve", {"approval": signed})
 
 
 def reconcile(cast: Cast) -> Answer:

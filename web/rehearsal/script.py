@@ -355,7 +355,9 @@ def settle(p: Play) -> None:
     p.refused(
         "the cashier approves nothing",
         lambda: (
-            p.cast["cashier"].confirmed().post("/cashier/refunds", "/cashier/batches/none/acts/approve", {"digest": ""})
+            p.cast["cashier"]
+            .confirmed()
+            .post("/cashier/refunds", "/cashier/batches/none/acts/approve", {"approval": ""})
         ),
         403,
     )

@@ -24,6 +24,9 @@ SENT = ("refund.pay", "refund.convert")
 class Acts:
     """The acts of a bundle by what they are about, each with its record."""
 
+    APPROVALS = ("batch.approve", "forfeit.check", "payee.approve")
+    """Acts by which somebody approves, under a signature of their own."""
+
     def __init__(self, material: Material) -> None:
         self.of: dict[str, list[Document]] = {}
         for document in material.of_kind("act"):
@@ -56,6 +59,11 @@ def differing(act: Document, facts: Any, values: dict[str, Any]) -> list[str]:
     """The values that the hidden facts of an act do not bind."""
     salt = unb64u(act.value["salt"], 32)
     return [key for key, value in values.items() if facts.get(key) != _hidden(salt, key, value)]
+
+
+def hidden_of(act: Document, key: str, value: Any) -> str:
+    """A value as a record hides it."""
+    return _hidden(unb64u(act.value["salt"], 32), key, value)
 
 
 def _hidden(salt: bytes, key: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from crypto.canonical import loads
-from web.verifier import deposit_acts
+from web.verifier import approval_claims, deposit_acts
 from web.verifier.deposit_acts import Acts
 from web.verifier.material import Document, Material
 
@@ -25,6 +25,7 @@ def check(material: Material) -> None:
             findings.fault("deposits", "B_DEPOSIT", "records of money in a public bundle")
         return
     acts, book = _acts(material), Acts(material)
+    signed = approval_claims.check_all(material, book)
     seen: set[str] = set()
     records: list[dict[str, Any]] = []
     amounts = dict.fromkeys(("received", "refunded", "forfeited", "converted", "held"), 0)
@@ -34,8 +35,11 @@ def check(material: Material) -> None:
             records.append(record)
             for key in amounts:
                 amounts[key] += record[key]
-            for what in [*_faults(record, acts, seen), *_by_acts(material, record, book)]:
+            for what in [*_faults(record, acts, seen), *_by_acts(material, record, book, signed)]:
                 findings.fault("deposits", "B_DEPOSIT", f"{record['receipt']}: {what}")
+    with findings.guard("deposits", "B_DEPOSIT", "forfeits"):
+        for what in approval_claims.of_decisions(material, book, signed):
+            findings.fault("deposits", "B_DEPOSIT", what)
     with findings.guard("deposits", "B_DEPOSIT", "payees"):
         for refund in _redirected(records, material):
             findings.fault("deposits", "B_DEPOSIT", f"refund {refund} went to another account than the paying one")
@@ -55,9 +59,12 @@ def check(material: Material) -> None:
         for what in ("hidden", "later"):
             findings.told("deposits", what)
         findings.checked("deposits", ", ".join(f"{key} {_yuan(value)}" for key, value in amounts.items()))
+        if signed:
+            names = ", ".join(sorted({one["approver"] for one in signed.values()}))
+            findings.checked("deposits", f"approvals signed with their own keys by {names}")
 
 
-def _by_acts(material: Material, record: dict[str, Any], book: Acts) -> list[str]:
+def _by_acts(material: Material, record: dict[str, Any], book: Acts, signed: dict[str, dict[str, Any]]) -> list[str]:
     """Everything in the record that is not what its acts bind; what none binds is noted as told."""
     found = [] if record["v"] == 1 else ["not a record of version 1"]
     faults, paid = deposit_acts.of_payment(record, book)
@@ -65,6 +72,7 @@ def _by_acts(material: Material, record: dict[str, Any], book: Acts) -> list[str
     converted = 0
     for row in record["refunds"]:
         faults, known, sent = deposit_acts.of_refund(record, row, book, paid=paid)
+        faults += approval_claims.of_refund(record, row, book, signed)
         found += [f"refund {row['refund']}: {what}" for what in faults]
         converted += row["converted"] if sent else 0
         bound = bound and known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from crypto.canonical import b64u
+from crypto.signatures import document_hash, payload_of, sign
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import opening_steps
 from tests.kit.database import Databases
@@ -90,6 +92,33 @@ def caught(forger: Rewriter) -> None:
         forger.files |= before
 
 
+def signed_by_others(forger: Rewriter) -> None:
+    """Each kind of approval under another key, over other values, and twice by one person."""
+    world, folder = forger.world, "acts/approvals/"
+    whats = [forger.value(path)["what"] for path in forger.below(folder)]
+    assert sorted(whats) == ["batch", "batch", "forfeit", "payee", "payee"]
+    before = dict(forger.files)
+    for path in forger.below(folder):
+        told = forger.value(path)
+        forger.put(path, sign("approval", told, world.office.keys.signing))
+        assert f"approval of {told['of']}: SIG" in told_and_faults(forger)[1], told["what"]
+        forger.files = dict(before)
+    first = forger.one("acts/", lambda one: one.get("act") == "payee.approve" and not one["facts"]["second"])
+    del forger.files[f"{folder}{forger.value(first)['facts']['signature']}.json"]
+    del forger.files[first.replace("acts/", "entries/")]
+    del forger.files[first]
+    assert "another account that two controllers did not sign for" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+    kept = next(path for path in forger.below(folder) if forger.value(path)["what"] == "forfeit")
+    decided = forger.one("acts/", lambda one: one.get("act") == "forfeit.decide")
+    forger.change(decided, lambda one: one["facts"].update(to="forfeited_treasury"))
+    assert "other money was kept than a controller signed for" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+    del forger.files[kept]
+    assert f"approval of {json.loads(payload_of(json.loads(before[kept])))['of']}" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+
+
 @pytest.mark.long
 def test_each_value_of_a_refunded_deposit(forger: Rewriter) -> None:
     answer, _said = told_and_faults(forger)
@@ -112,16 +141,34 @@ def test_each_value_of_a_deposit_that_was_kept_and_of_one_that_came_back(databas
         room.fetch()
         room.bank.give_back(key, "账户已销户")
         room.fetch()
+        came_back = next(one for one in (first, second) if room.refund(one).state == "RETURNED_BY_BANK")
+        owner = room.refund(came_back).demand
+        assert owner is not None
+        bidder = next(name for name, sub in subs.items() if sub == owner.sub_account)
+        room.other_account(came_back, bidder, "6222000077778888")
+        room.approve(again := room.prepare(came_back))
+        room.pay(again)
+        room.fetch()
         opening_steps.turn(world)
         forger = Rewriter(world, play.export(world, ref, tmp_path, "audit"))
-        _answer, said = told_and_faults(forger)
+        answer, said = told_and_faults(forger)
         assert said.startswith("received "), said
+        assert [one["what"] for one in answer["told"] if one["claim"] == "deposits"] == ["hidden", "later"]
+        signed_by_others(forger)
         caught(forger)
         record = next(name for name in forger.below(FOLDER) if forger.value(name)["forfeited"])
         forger.edit(
             record, lambda one: one.update(forfeited=0, held=one["held"] + one["forfeited"]) or one.pop("forfeit")
         )
         assert "is not accounted for as kept" in told_and_faults(forger)[1]
+
+
+def drop_controllers(forger: Rewriter) -> None:
+    """As if no controller had ever had a key."""
+    for path in forger.below("keys/"):
+        if path != "keys/trust.json" and forger.value(path)["role"] == "controller":
+            name = document_hash(payload_of(json.loads(forger.files.pop(path))))
+            del forger.files[forger.entry_of("key-enrolled", lambda one, name=name: one["statement"] == name)]  # type: ignore[misc]
 
 
 def test_an_act_left_out_between_others(forger: Rewriter) -> None:
@@ -141,16 +188,21 @@ def test_a_refund_left_out_of_the_account(forger: Rewriter) -> None:
 def test_a_bundle_of_before_values_were_bound_verifies_and_says_so(forger: Rewriter) -> None:
     """As older releases wrote them: acts that bind nothing, and none of a refund beside those of its batch."""
     for path in forger.below("acts/"):
-        record = forger.value(path)
+        record = forger.value(path) if path in forger.files else {}
         if record.get("of", "").startswith("refund/"):
             del forger.files[path]
             del forger.files[path.replace("acts/", "entries/")]
+        elif record.get("act") == "batch.approve":
+            del forger.files[f"acts/approvals/{record['facts']['signature']}.json"]
+            forger.change(path, lambda one: one["facts"].pop("signature"))
         elif "bound" in record.get("facts", {}):
             forger.change(path, lambda one: one["facts"].pop("bound"))
+    drop_controllers(forger)
     beside = {"expert_draw", "coefficient_draw", "score_sheets"}  # fixed by a root of before the rewriting
     assert forger.rewritten().keys() <= beside
     answer, _said = told_and_faults(forger)
-    before = next(one for one in answer["told"] if one["what"] == "before")
+    before, unsigned = (next(one for one in answer["told"] if one["what"] == what) for what in ("before", "unsigned"))
+    assert len(unsigned["of"]) == 2 and all(one.startswith("batch/") for one in unsigned["of"])
     assert before["of"] == [path.removeprefix(FOLDER).removesuffix(".json") for path in forger.below(FOLDER)]
     forger.edit(forger.below(FOLDER)[0], lambda one: one["refunds"][0].update(interest=1))
     assert forger.verdict().keys() <= beside, "told, and so not caught"

@@ -129,8 +129,8 @@ PLAIN: dict[str, tuple[str, str]] = {
     "attempt": ("eventful", "bids/attempt."),
 }
 """Kinds nobody signs: the entry names their hash."""
-APART = {"enrolment", "entry", "entry-list", "index", "ticket", "draw-void"}
-"""Kinds with tests of their own: test_signers_apart.py, and the list below."""
+APART = {"enrolment", "entry", "entry-list", "index", "ticket", "draw-void", "approval"}
+"""Kinds with tests of their own: test_signers_apart.py, test_verifier_rewritten.py (approvals), and the list below."""
 
 
 def test_every_kind_of_document_has_its_case() -> None:

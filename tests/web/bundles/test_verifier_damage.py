@@ -62,6 +62,7 @@ KINDS = (
     "acts/",
     "acts/notices/",
     "acts/deposits/",
+    "acts/approvals/",
 )
 """Every kind of file there is, by how its name begins."""
 OWN_CODE = {
@@ -82,6 +83,7 @@ OWN_CODE = {
     "rules/scheme": ("ranking", "B_RANK"),
     "ranking/ranking.": ("ranking", "B_RANK"),
     "acts/deposits/": ("deposits", "B_DEPOSIT"),
+    "acts/approvals/": ("deposits", "B_DEPOSIT"),
     "opening/opened.": ("opening", "B_SHARE"),
     "sheets/sheet.": ("score_sheets", "B_SHEET"),
 }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from crypto.canonical import b64u, later
+from crypto.canonical import b64u, later, unb64u
 from crypto.opening import hash_of_list
+from crypto.signatures import sign
+from tests.kit.world import Keys
 from tests.web.bundles import play
 from tests.web.bundles.rewriting import Rewriter
+from web.verifier import verify_bundle
 
 GP = "GP"
 
@@ -341,3 +345,75 @@ def test_a_payment_left_out(forger: Rewriter) -> None:
 def test_a_batch_nobody_approved(forger: Rewriter) -> None:
     forger.edit(refunded(forger), lambda record: record["refunds"][0].update(batch="0" * 64))
     assert forger.verdict() == {"deposits": ["B_DEPOSIT"]}
+
+
+def approval(forger: Rewriter) -> tuple[str, str]:
+    """The record of an approval, and what its controller signed."""
+    record = forger.one("acts/", lambda value: value.get("act") == "batch.approve")
+    return record, f"acts/approvals/{forger.value(record)['facts']['signature']}.json"
+
+
+def said(forger: Rewriter) -> str:
+    changed(forger.rewritten(), "deposits", "B_DEPOSIT")
+    claims = verify_bundle(forger.write())["claims"]
+    return next(str(claim["detail"]) for claim in claims if claim["name"] == "deposits")
+
+
+@pytest.mark.parametrize("whose", ["platform", "controller2", "nobody"])
+def test_an_approval_that_the_platform_signed_for_its_controller(forger: Rewriter, whose: str) -> None:
+    """The same document by another key: the platform's, another controller's, one that nobody enrolled."""
+    keys = {"platform": platform(forger), "controller2": forger.world.keys["controller2"].sign, "nobody": Keys().sign}
+    _record, path = approval(forger)
+    forger.put(path, sign("approval", forger.value(path), keys[whose]))
+    assert "signed by none of the known keys" in said(forger)
+
+
+def test_an_approval_without_its_signature(forger: Rewriter) -> None:
+    record, path = approval(forger)
+    del forger.files[path]
+    forger.change(record, lambda value: value["facts"].pop("signature"))
+    assert "no controller signed it" in said(forger)
+
+
+def test_a_signed_approval_left_out(forger: Rewriter) -> None:
+    del forger.files[approval(forger)[1]]
+    changed(forger.rewritten(), "deposits", "B_DEPOSIT")
+
+
+def test_an_approval_that_no_act_names(forger: Rewriter) -> None:
+    _record, path = approval(forger)
+    forger.put(f"acts/approvals/{'A' * 43}.json", json.loads(forger.files[path]))
+    assert "an approval of no act" in said(forger)
+
+
+def test_a_payee_changed_in_every_record_of_the_platform(forger: Rewriter) -> None:
+    """Payer, refund and all their acts say another account: what the controller signed does not."""
+    path = refunded(forger)
+    record = forger.value(path)
+    name, other = record["receipt"], b64u(bytes(32))
+    refund = record["refunds"][0]["refund"]
+
+    def elsewhere(value: Any) -> None:
+        value.update(payer=other)
+        value["refunds"][0].update(payee=other)
+
+    forger.edit(path, elsewhere)
+    for act in forger.below("acts/"):
+        value = forger.value(act)
+        for key in {f"receipt/{name}": ("payer",), f"refund/{refund}": ("payee",)}.get(value.get("of", ""), ()):
+            if key in value["facts"].get("bound", {}):
+                forger.change(act, lambda one, key=key: one["facts"]["bound"].update({key: _hides(one, key, other)}))  # type: ignore[misc]
+    assert "it is no line of the batch that the controller signed" in said(forger)
+
+
+def _hides(record: Any, key: str, value: str) -> str:
+    return b64u(sha256(unb64u(record["salt"]) + key.encode() + b"\0" + value.encode()).digest())
+
+
+def test_the_preparer_signs_too(forger: Rewriter) -> None:
+    """The record of the preparation under the approver's name: one person for both."""
+    _record, path = approval(forger)
+    person, prepared = forger.value(path)["person"], forger.value(path)["prepared"]
+    act = f"acts/{prepared}.json"
+    forger.change(act, lambda one: one["facts"].update(person=_hides(one, "person", person)))
+    assert "approval of batch/" in said(forger)

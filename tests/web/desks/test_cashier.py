@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from crypto.canonical import format_time
+from crypto.documents import sign_document
 from deposits import demands
 from deposits.refunds import payees, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
@@ -59,6 +63,21 @@ def prepare(person: Person, refs: list[str], **more: str) -> str:
     return done(send(person, "/cashier/refunds?show=prepare", "prepare", refs=refs, **more))
 
 
+def sign(
+    room: MoneyRoom, controller: Person, page: str, act: str = "approve", by: str = "controller", **changes: Any
+) -> Any:
+    """What a page gives to sign, signed as the controller's browser does and handed in."""
+    told = controller.get(page + "/approval.json").get_json()["document"]
+    told |= {"at": format_time(room.world.now.replace(microsecond=0))} | changes
+    signed = json.dumps(sign_document("approval", told, room.world.keys[by].sign))
+    return send(controller, page + "/approve" if act == "approve" else page, act, approval=signed)
+
+
+def batch_of(room: MoneyRoom, page: str) -> refunds.RefundBatch:
+    with room.world.view("clock") as view:
+        return refunds.batch(view.session, page.rpartition("/")[2])
+
+
 def state_of(room: MoneyRoom, ref: str) -> str:
     return room.refund(ref).state
 
@@ -81,8 +100,7 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
 
     seen = controller.get(batch + "/approve").text
     name = batch.rpartition("/")[2]
-    digest = re.search(r'name="digest" value="([0-9a-f]{64})"', seen)
-    assert digest is not None and "壹拾万元整" in seen
+    assert batch_of(room, batch).digest in seen and "壹拾万元整" in seen
     rows = seen.partition("所复核的每一笔")[2]
     assert (
         all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3"))
@@ -90,9 +108,10 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
         and "100,000.00" in rows
     )
     assert re.fullmatch(r"TF-\d{8}-[0-9A-HJKMNP-TV-Z]{4}", name)
-    refused = send(controller, batch + "/approve", "approve", digest="0" * 64)
-    assert refused.status_code == 409 and "批次内容与您看到的摘要不一致" in refused.text
-    assert done(send(controller, batch + "/approve", "approve")) == batch
+    refused = sign(room, controller, batch, facts={"digest": "0" * 64, "value_on": "2026-01-01"})
+    assert refused.status_code == 409 and "签名的不是眼前这一份" in refused.text
+    assert "请" in errors(send(controller, batch + "/approve", "approve"))
+    assert done(sign(room, controller, batch)) == batch
     assert {state_of(room, one) for one in refs} == {"REFUND_CHECKED"}
     assert "acts/pay" not in controller.get(batch).text
 
@@ -127,6 +146,26 @@ def test_a_batch_goes_back_with_its_reason_and_is_prepared_anew(house: tuple[Mon
     assert "没有选择退款" in errors(refused)
 
 
+def test_who_has_no_key_yet_is_told_to_make_one(engine: Engine, tmp_path: Path) -> None:
+    world = World(engine, tmp_path)
+    rooms = open_rooms(world, tmp_path)
+    room = MoneyRoom(world, tmp_path / "data" / wiring.BANK_FILE, keys=False)
+    room.awarded("GP")
+    room.due()
+    cashier, controller = rooms.person("cashier"), rooms.person("controller")
+    batch = prepare(cashier, chosen(cashier))
+    page = controller.get(batch + "/approve").text
+    assert "制作您的密钥" in controller.get("/cashier").text and "制作您的密钥" not in cashier.get("/cashier").text
+    assert "请先制作密钥" in page and 'href="/account/keys"' in page and "data-keywork" not in page
+    assert controller.get(batch + "/approval.json").status_code == 404
+    keys = controller.get("/account/keys").text
+    assert "保证金复核人" in keys
+    world.enrol("controller", "controller", seal=False)
+    assert "data-keywork" in controller.get(batch + "/approve").text
+    assert "制作您的密钥" not in controller.get("/cashier").text
+    assert done(sign(room, controller, batch)) == batch
+
+
 def test_approving_wants_a_fresh_sign_in(house: tuple[MoneyRoom, Rooms]) -> None:
     room, rooms = house
     room.awarded("GP")
@@ -137,7 +176,7 @@ def test_approving_wants_a_fresh_sign_in(house: tuple[MoneyRoom, Rooms]) -> None
     answer = controller.get(batch + "/approve")
     assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
     controller.get(batch)
-    answer = controller.act(batch + "/acts/approve", digest="x")
+    answer = controller.act(batch + "/acts/approve", approval="x")
     assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
     with room.world.view("clock") as view:
         assert refunds.batch(view.session, batch.rpartition("/")[2]).approved_at is None
@@ -152,7 +191,7 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     (one,) = room.due()
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
     batch = done(send(cashier, "/cashier/refunds", "prepare", along="yes"))
-    done(send(controller, batch + "/approve", "approve"))
+    done(sign(room, controller, batch))
     done(send(cashier, batch, "pay"))
     assert room.refund(one).state == "SENT" and room.bank.balance() == DEPOSIT * 3, "its order waits for the clock"
     scheduler.money(room.world.office, room.bank)
@@ -292,7 +331,7 @@ def test_a_deposit_is_kept_by_three_persons(house: tuple[MoneyRoom, Rooms]) -> N
     assert "acts/check" not in controller.get(made).text  # not before the bidder was heard
     done(send(cashier, made, "hear", hearing="已送达，投标人未陈述"))
     assert "acts/check" not in cashier.get(made).text
-    done(send(controller, made, "check"))
+    done(sign(room, controller, made, "check"))
     assert "待采购人决定" in controller.get(made).text
     assert "等采购人" in controller.get(made).text or "采购人" in controller.get(made).text
     done(send(controller, made, "drop", why="投标人已签订合同"))
@@ -318,7 +357,7 @@ def test_the_purchaser_decides_on_a_page_of_its_own(house: tuple[MoneyRoom, Room
     where = "/agency/forfeits/" + made.rpartition("/")[2]
     assert "/agency/forfeits/" not in buyer.get("/agency").text  # not before two persons went through it
     done(send(cashier, made, "hear", hearing="投标人称价格算错"))
-    done(send(controller, made, "check"))
+    done(sign(room, controller, made, "check"))
     assert f'href="{where}"' in buyer.get("/agency").text
     page = buyer.get(where).text
     assert "书面拒签" in page and "投标人称价格算错" in page and "伍万元整" in page
@@ -374,9 +413,15 @@ def test_another_account_is_approved_by_two_who_read_the_banks_paper(house: tupl
         "acts/payee" not in first.get(where).text and "证明上没有银行印章" in bidder.get(f"/bidder/deposits/{ref}").text
     )
     ask("6222 0000 1111 3333")
-    done(send(first, where, "payee"))
-    assert send(first, where, "payee").status_code == 403
-    done(send(second, where, "payee"))
+    done(sign(room, first, where, "payee"))
+    waiting = first.get(where).text
+    assert "acts/payee" not in waiting and "另一名复核人也批准后才算数" in waiting
+    told = first.get(where + "/approval.json").get_json()["document"] | {
+        "at": format_time(room.world.now.replace(microsecond=0))
+    }
+    again = json.dumps(sign_document("approval", told, room.world.keys["controller"].sign))
+    assert first.act(where + "/acts/payee", page=where, approval=again).status_code == 403
+    done(sign(room, second, where, "payee", by="controller2"))
     assert room.refund(name).payee_account == "6222000011113333"
     page = cashier.get(where).text
     assert "acts/payee" not in page and "controller2" in page and name in chosen(cashier)
@@ -421,7 +466,7 @@ def test_no_bank_is_connected_outside_a_rehearsal(engine: Engine, tmp_path: Path
     assert "acts/rehearse" not in cashier.get("/cashier/import").text
     assert cashier.act("/cashier/acts/rehearse", page="/cashier/import", what="unnamed").status_code == 404
     batch = prepare(cashier, chosen(cashier))
-    done(send(controller, batch + "/approve", "approve"))
+    done(sign(room, controller, batch))
     done(send(cashier, batch, "pay"))
     assert "没有连接银行" in cashier.get(batch).text and room.bank.balance() == DEPOSIT * 3
 

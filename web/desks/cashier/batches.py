@@ -6,10 +6,10 @@ import csv
 import io
 from typing import Any
 
-from flask import Response
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from deposits.refunds import refunds
+from deposits.refunds import approvals, refunds, signed_approvals
 from deposits.refunds.sealed import Sealed
 from deposits.views import books, queries
 from deposits.views.queries import BatchCard
@@ -19,6 +19,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
 from trading.reports.writers import inert
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
+from web.desks.hall.room import signed
 from web.http.forms import Form
 from web.http.gate import go, office, reading, render, saved_as, work
 from web.http.page_rules import ByHand
@@ -88,11 +89,14 @@ def batch(ref: str, form: Form | None = None) -> str:
 def approve_page(ref: str, form: Form | None = None) -> str:
     with reading() as view:
         card = queries.batch_card(view, ref)
+        shown = {"of": f"batch/{ref}", "facts": {"digest": card.digest, "value_on": card.value_on.isoformat()}}
         return render(
             "cashier/approve.html",
             card=card,
             payees=payees_of(view, card.rows),
-            form=form or Form.blank({"digest": card.digest}),
+            form=form or Form.blank(),
+            shown=shown,
+            has_key=signed_approvals.has_key(view),
             prepared=name_of(view, card.prepared_by),
             crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, f"/cashier/batches/{ref}"), (_("Approve"), "")),
             open_=card.closed_at is None and card.sent_at is None,
@@ -100,12 +104,20 @@ def approve_page(ref: str, form: Form | None = None) -> str:
         )
 
 
+@cashier.page("/batches/<ref>/approval.json", needs=Act.REFUND_APPROVE)
+def approval_data(ref: str) -> Response:
+    """What a controller signs to approve the batch, all but the moment: ``{document}``."""
+    with reading() as view:
+        document = signed_approvals.to_sign(view, approvals.batch_matter(view, refunds.batch(view.session, ref)))
+    return jsonify({"document": document})
+
+
 @cashier.act("/batches/<ref>/acts/approve", needs=Act.REFUND_APPROVE, back=approve_page)
 def do_approve(unit: UnitOfWork, form: Form, ref: str) -> str:
-    """Approve what the digest says. Field: ``digest``."""
-    seen = form.text("digest", limit=64)
+    """Approve what the digest says. Field: ``approval``, signed by one's own key (JSON)."""
+    document = signed(form, "approval")
     form.refuse_if_any()
-    refunds.approve(unit, refunds.batch(unit.session, ref), digest_seen=seen)
+    refunds.approve(unit, refunds.batch(unit.session, ref), approval=document)
     return f"/cashier/batches/{ref}"
 
 

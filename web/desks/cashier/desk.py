@@ -9,7 +9,7 @@ Acts, their pages and fields (every form also carries csrf_token and form_id):
                                POST /cashier/acts/prepare           ``refs`` (one or more), ``value_on`` (day, may be empty: today)
     /cashier/batches/<ref>     POST /cashier/batches/<ref>/acts/pay, …/acts/take-back     nothing more
     /cashier/batches/<ref>/approve
-                               POST /cashier/batches/<ref>/acts/approve                  ``digest`` (in the form already)
+                               POST /cashier/batches/<ref>/acts/approve    ``approval``: DSSE ``approval`` over what …/approval.json gives
                                POST /cashier/batches/<ref>/acts/send-back                ``reason``
     /cashier/refunds/<ref>     POST /cashier/refunds/<ref>/acts/convert ``rate`` (percent of the contract price), …/acts/hold ``basis``,
                                ``owner``, ``until``; …/acts/lift ``hold``, ``why``; …/acts/payee (approve the new account)
@@ -25,6 +25,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from deposits.refunds import signed_approvals
 from deposits.views import books as deposit_books
 from deposits.views import queries
 from deposits.views.queries import HomeCard
@@ -124,6 +125,18 @@ def _duties(
             if one.approved_at is not None
         ]
     else:
+        if not signed_approvals.has_key(view):
+            found.append(
+                Duty(
+                    _("Make your key"),
+                    "/account/keys",
+                    None,
+                    _("before the next approval"),
+                    _("approvals are signed with it; it stays on your computer"),
+                    _("Key"),
+                    "warn",
+                )
+            )
         found += [
             Duty(
                 ngettext("Check the batch of %(num)s refund", "Check the batch of %(num)s refunds", len(one.rows)),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands, forfeits
+from deposits.refunds import signed_approvals
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
-from trading.kernel.work import UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.procedures import PROCEDURES, procedure_of
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of
+from web.desks.hall.room import signed
 from web.http.forms import Form
 from web.http.gate import reading, render, request
 
@@ -90,12 +95,30 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
             people=people,
             amount=forfeits.kept(view.session, row),
             form=form or Form.blank(version=row.version),
+            shown=_shown(view, row),
+            has_key=may(view.actor, Act.REFUND_APPROVE) and signed_approvals.has_key(view),
             ground_words=ground_words,
             crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
             can_hear=row.state == "FORFEIT_DRAFT" and may(view.actor, Act.REFUND_PREPARE),
             can_check=row.state == "HEARD" and may(view.actor, Act.REFUND_APPROVE),
             can_drop=row.state in forfeits.OPEN and may(view.actor, Act.REFUND_APPROVE),
         )
+
+
+def _shown(view: View, row: forfeits.Forfeit) -> dict[str, Any]:
+    """What a controller would sign of what this page shows."""
+    if row.state != "HEARD" or not may(view.actor, Act.REFUND_APPROVE):
+        return {}
+    about = forfeits.matter(view, row)
+    return {"of": about.of, "facts": dict(about.facts)}
+
+
+@cashier.page("/forfeits/<ref>/approval.json", needs=Act.REFUND_APPROVE)
+def forfeit_data(ref: str) -> Response:
+    """What a controller signs to check the proposal, all but the moment: ``{document}``."""
+    with reading() as view:
+        document = signed_approvals.to_sign(view, forfeits.matter(view, forfeits.forfeit(view.session, ref)))
+    return jsonify({"document": document})
 
 
 @cashier.act("/forfeits/<ref>/acts/hear", needs=Act.REFUND_PREPARE, back=forfeit_page)
@@ -111,9 +134,10 @@ def do_hear(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @cashier.act("/forfeits/<ref>/acts/check", needs=Act.REFUND_APPROVE, back=forfeit_page)
 def do_check(unit: UnitOfWork, form: Form, ref: str) -> str:
-    row = forfeits.forfeit(unit.session, ref)
-    check_version(row, form.version)
-    forfeits.check(unit, row)
+    """Field: ``approval``, signed by one's own key (JSON)."""
+    document = signed(form, "approval")
+    form.refuse_if_any()
+    forfeits.check(unit, forfeits.forfeit(unit.session, ref), approval=document)
     return f"/cashier/forfeits/{ref}"
 
 

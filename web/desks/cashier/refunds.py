@@ -6,12 +6,12 @@ import csv
 import io
 from typing import Any
 
-from flask import Response
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands
 from deposits.bank.simulated import SimulatedBank
-from deposits.refunds import falling_due, payees, refunds, sealed
+from deposits.refunds import falling_due, payees, refunds, sealed, signed_approvals
 from deposits.views import queries, reckoning
 from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, may
@@ -24,6 +24,7 @@ from trading.views import log_queries
 from web import words
 from web.desks.cashier.figures import figures
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
+from web.desks.hall.room import signed
 from web.http.forms import Form
 from web.http.gate import office, reading, render, request, saved_as
 from web.http.layout import Link, page_of
@@ -188,6 +189,9 @@ def refund(ref: str, form: Form | None = None) -> str:
             change_by=_change_by(view, change),
             standing=payees.standing(change, scanned=has_scanner()) if change else "",
             waits=change is not None and change.second_by is None and change.declined_by is None,
+            first_mine=change is not None and change.first_by == view.actor.account_id,
+            shown=_shown(view, change),
+            has_key=may(view.actor, Act.REFUND_APPROVE) and signed_approvals.has_key(view),
             holds=holds,
             placed={hold.ref: name_of(view, hold.placed_by) for hold in holds},
             mine=[hold.ref for hold in holds if hold.placed_by == view.actor.account_id],
@@ -203,6 +207,14 @@ def refund(ref: str, form: Form | None = None) -> str:
             and card.part == "deposit"
             and row.demand is not None,
         )
+
+
+def _shown(view: View, change: payees.PayeeChange | None) -> dict[str, Any]:
+    """What a controller would sign of another account that waits."""
+    if change is None or change.second_by or change.declined_by or not may(view.actor, Act.REFUND_APPROVE):
+        return {}
+    about = payees.matter(view, change)
+    return {"of": about.of, "facts": dict(about.facts)}
 
 
 def _sums(view: View, row: refunds.Refund) -> list[tuple[str, str]]:
@@ -289,10 +301,20 @@ def do_lift(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 
 @cashier.act("/refunds/<ref>/acts/payee", needs=Act.REFUND_APPROVE, back=refund)
-def do_payee(unit: UnitOfWork, _form: Form, ref: str) -> str:
-    """One of the two approvals of another account of the same bidder."""
-    payees.approve(unit, _pending(unit, ref))
+def do_payee(unit: UnitOfWork, form: Form, ref: str) -> str:
+    """One of the two approvals of another account of the same bidder. Field: ``approval``, signed by one's own key (JSON)."""
+    document = signed(form, "approval")
+    form.refuse_if_any()
+    payees.approve(unit, _pending(unit, ref), approval=document)
     return f"/cashier/refunds/{ref}"
+
+
+@cashier.page("/refunds/<ref>/approval.json", needs=Act.REFUND_APPROVE)
+def payee_data(ref: str) -> Response:
+    """What a controller signs to approve another account, all but the moment: ``{document}``."""
+    with reading() as view:
+        document = signed_approvals.to_sign(view, payees.matter(view, _pending(view, ref)))
+    return jsonify({"document": document})
 
 
 @cashier.act("/refunds/<ref>/acts/decline-payee", needs=Act.REFUND_APPROVE, back=refund)

@@ -137,7 +137,10 @@ def pick_reason(card: RefundCard) -> str:
 
 @cashier.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
+    """``fresh_until_ms``: until when the sign-in is fresh, so that no key work begins that could not be handed in."""
+    fresh = actor().fresh_until
     return {
+        "fresh_until_ms": int(fresh.timestamp() * 1000) if fresh is not None else 0,
         "blank_form": Form.blank,
         "counted": counted,
         "due_words": due_words,

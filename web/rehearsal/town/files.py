@@ -32,7 +32,7 @@ def write_keys(folder: Path, people: Cast) -> None:
 
 
 def _role(person: Person) -> str:
-    if person.username.startswith(("officer", "bidder")):
+    if person.username.startswith(("officer", "bidder", "controller")):
         return person.username.rstrip("0123456789")
     return "expert" if person.username.startswith("expert") else "tenderee"
 

@@ -1,4 +1,4 @@
-// The key file of a key holder or of a tenderee, opened once per sign-in: afterwards this browser holds the signing key, and a key holder's
+// The key file of a key holder, a tenderee or a controller, opened once per sign-in: afterwards this browser holds the signing key, and a key holder's
 // root, none of which any script can read out, under the mark of the sign-in (session_keys.js). Signing out, another sign-in or a page of
 // nobody makes it forget them. Where the browser cannot sign with Ed25519 itself, they live as long as the page.
 //
@@ -8,7 +8,7 @@ import { openRing } from "./keys_ring.js";
 import { holdRoot, holdSecret } from "./sb/held.js";
 import { forgetKeys, keepKeys, keptKeys } from "./session_keys.js";
 
-const ROLES = ["officer", "tenderee"];
+const ROLES = ["officer", "tenderee", "controller"];
 
 async function held(ring, role) {
   const { ed25519, root } = ring.keys;

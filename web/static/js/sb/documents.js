@@ -39,6 +39,7 @@ const FORMS = {
   "sheet-commit": "at:time commit:hash expert:name lot:name reason:text tender:name v:1",
   "sheet": "bids:list expert:name lot:name tender:name v:1",
   "ranking": "at:time lot:name platform:name ranking:list rules:hash tender:name v:1",
+  "approval": "approver:name at:time facts:map log:name of:text person:name platform:name prepared:hash v:1 what:name",
   "act": "act:name actor:name at:time facts:map of:text platform:name salt:hash v:1",
   "attempt": `${PLACE} bidder:name bytes:n declared:hash? first_at:time last_at:time sha256:hash v:1`,
   "index": "files:list profile:name tender:name v:1",
