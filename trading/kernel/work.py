@@ -188,6 +188,11 @@ class UnitOfWork(View):
         lists of them; ``person`` and ``account`` are stored as salted hashes only."""
         self.pending.append(audit.PendingAct(act, of, facts))
 
+    def record_unless_still(self, act: str, of: str, **facts: Any) -> None:
+        """As ``record``; where the platform stands still it goes on unlogged, for people must sign in to see what is wrong and mend it."""
+        if self.office.trouble is None:
+            self.record(act, of, **facts)
+
     def log(
         self,
         event: str,

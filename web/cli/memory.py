@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -101,6 +102,8 @@ def declare(
     if only_show:
         return
     first = signed_in(office, as_user, passphrase_file)
+    if first.account_id is None:  # a platform without people, whose machine speaks for it
+        first = replace(first, fresh_until=office.clock.now() + parties.FRESH)
     alone = len(people) < 2
     both = [first] if alone else [first, signed_in(office, second_user, second_passphrase_file)]
     if len(both) > len({one.account_id for one in both}):
