@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from trading.kernel import at_rest
@@ -97,6 +98,16 @@ def looked_through(dump: Path) -> None:
 def is_empty(engine: Engine) -> bool:
     """Whether a database holds no table. Raises: SQLAlchemyError."""
     return not inspect(engine).get_table_names()
+
+
+def emptied(url: str) -> None:
+    """Take away what was laid into a database that was empty before; one that cannot be reached stays as it is."""
+    engine = create_engine(url, poolclass=NullPool)
+    with suppress(SQLAlchemyError), engine.begin() as connection:
+        if not inspect(connection).get_table_names():
+            return
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
 
 
 def filled(engine: Engine, dump: Path) -> None:

@@ -175,6 +175,8 @@ def _whole_or_nothing(settings: Settings, manifest: Manifest) -> Iterator[Settin
         )
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
+        if manifest.database == "postgresql":
+            databases.emptied(settings.database)
         if not was_there and not any(data.iterdir()):
             data.rmdir()
         raise

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from crypto import signatures
 from tests.faults.ground import copied
-from tests.kit import data_keys, stages
+from tests.kit import data_keys, postgres, stages
 from tests.kit.commands import Ran
+from tests.kit.database import Databases
 from tests.kit.real_server import House, house_of
 from tests.kit.world import World
-from tests.web.bundles.test_commands import codes
+from tests.web.bundles.test_commands import Run, codes, command_line
 from tests.web.cli.test_own_keys import command_line_as_it_is
 from trading.kernel import faults
+from trading.kernel.clock import write_moment
 from web.backups import checking, layout
+from web.cli.main import main
 
 PASSPHRASE = "nine lanterns over one bridge"
 
@@ -321,3 +327,67 @@ def test_the_doctor_asks_for_backups_and_for_looking_at_them(shelf: Shelf) -> No
     bare = command_line_as_it_is(shelf.house, BIDHALL_TEST_CLOCK="")
     found = [one for one in bare("doctor", "--json").json["findings"] if one["code"].startswith("backup")]
     assert [(one["code"], one["level"]) for one in found] == [("backup", "warning")]
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_postgresql(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("for PostgreSQL alone")
+    programs = postgres.system_binaries() or postgres.copy_wheel_binaries(postgres.wheel_site(), tmp_path / "pg")
+    if not (programs / "pg_dump").exists():
+        pytest.skip("this PostgreSQL comes without pg_dump")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    world = World(engine, tmp_path / "office")
+    stages.bid(world)
+    return world
+
+
+def test_postgresql_is_dumped_by_its_own_program_and_filled_again(
+    on_postgresql: World, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, shelf, words = on_postgresql, tmp_path / "shelf", tmp_path / "words"
+    words.write_text(PASSPHRASE + "\n")
+    run = command_line(world, tmp_path / "data")
+    made = run("backup", str(shelf), "--passphrase-file", str(words), "--json")
+    assert made.code == 0 and made.json["database"] == "postgresql" and made.json["ticks"] == 3, made.err
+    assert run("backup", str(shelf), "--check").code == 0
+    refused(
+        run("restore", str(shelf), "--to", str(tmp_path / "x"), "--passphrase-file", str(words)),
+        "restore.database_full",
+    )
+    with databases.fresh(empty=True) as url:
+        again = over(world, tmp_path / "again", url)
+        back = again("restore", str(shelf), "--passphrase-file", str(words), "--json")
+        assert back.code == 0 and back.json["ticks"] == 3, back.err
+        refused(again("tick"), "restore.unconfirmed")
+        assert again("audit", "verify").code == 0
+    dump = layout.chosen(shelf) / "database.pgdump"
+    data = dump.read_bytes()
+    dump.write_bytes(data[: len(data) // 2])
+    refused(run("backup", str(shelf), "--check"), "backup.damaged", "database.pgdump")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    world.clock.set(world.now + timedelta(minutes=1))
+    refused(run("backup", str(shelf)), "backup.no_program", "pg_dump")
+    assert len(layout.names(shelf)) == 1
+
+
+def over(world: World, data: Path, url: str) -> Run:
+    """The command line over another folder and database."""
+
+    def run(*arguments: str) -> Ran:
+        env = {
+            "BIDHALL_LANG": "en",
+            "BIDHALL_DATA": str(data),
+            "BIDHALL_DATABASE": url,
+            "BIDHALL_PLATFORM": world.office.platform,
+            "BIDHALL_TEST_CLOCK": write_moment(world.now),
+        }
+        found = CliRunner().invoke(main, list(arguments), env=env)
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        return Ran(found.exit_code, found.stdout, found.stderr)
+
+    return run

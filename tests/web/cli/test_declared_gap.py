@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.faults.ground import copied
+from tests.house.tree import text
 from tests.kit import data_keys, stages
 from tests.kit.commands import Ran
 from tests.kit.real_server import House, house_of
@@ -21,6 +22,7 @@ from trading.kernel import memory
 from trading.kernel.access import Role
 from trading.parties import parties
 
+pytestmark = pytest.mark.long  # a dozen commands each; the rule itself is tried by tests/web/desks/test_restored.py
 LOST = 3
 
 
@@ -168,3 +170,32 @@ def test_deleting_the_mark_of_the_restoration_lifts_nothing_that_is_remembered(l
         base.commit()
     refused(lost.run("tick"), "memory.behind")
     refused(lost.declare("sec", "sec2"), "restore.nothing")
+
+
+PAGE = "docs/operate/backup.md"
+
+
+def test_the_page_runs_as_it_stands(lost: Lost) -> None:
+    """Every command of the page, in its order; the server itself is started by tests of its own."""
+    base, words = lost.data.parent, ["--passphrase-file", str(lost.words)]
+    lines = [line.split(" #")[0].split() for line in text(PAGE).splitlines() if line.startswith("    bidhall ")]
+    places = {"/mnt/backup": str(lost.shelf), "/srv/drill": str(base / "drill")}
+    fresh = command_line_as_it_is(lost.house, BIDHALL_DATA=str(base / "third"), BIDHALL_DATABASE="", BIDHALL_BLOBS="")
+    ran = []
+    for _, *line in lines:
+        given = [places.get(word, word) for word in line]
+        lost.house.advance(minutes=1)
+        if line == ["serve"]:
+            continue
+        if line[0] == "memory":
+            password = str(base / "password")
+            more = ["--passphrase-file", password, "--second-passphrase-file", password]
+        else:
+            more = [] if "--check" in line else words
+        run = lost.first if line[0] == "backup" else fresh
+        done = run(*given, *more)
+        assert done.code == 0, (line, done.err)
+        ran.append(line[0])
+    assert ran == ["backup", "backup", "restore", "restore", "memory"]
+    lost.ticked(fresh)
+    assert (base / "drill" / "bidhall.db").exists()
