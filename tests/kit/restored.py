@@ -12,6 +12,7 @@ from trading.kernel import log, restored
 from trading.kernel.clock import write_moment
 from trading.kernel.memory import Memory
 from trading.kernel.restored import Standing, covered
+from trading.parties import parties
 
 
 def note(world: World, size: int, root: bytes | None = None) -> str:
@@ -43,4 +44,16 @@ def bring_back(world: World, folder: Path, lost: int = 3) -> str:
     with world.view("clock") as view:
         world.office.restored.look(view)
         memory.look(view.session)
+    return told
+
+
+def declare(world: World, folder: Path, lost: int) -> str:
+    """The same, and the gap declared by the only one there is to do it; returns the remembered note."""
+    told = bring_back(world, folder, lost)
+    with world.office.work(replace(SETUP, fresh_until=world.now + parties.FRESH)) as work:
+        seen = world.office.memory.seen()
+        assert restored.confirm(work, seen, remembered=size(world) + lost, alone=True) is not None
+    with world.view("clock") as view:
+        assert world.office.restored.look(view) is None and world.office.memory.look_anew(view.session) is None
+    world.tick()
     return told

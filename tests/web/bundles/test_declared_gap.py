@@ -4,34 +4,19 @@ and told; by nothing else."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kit import restored as kit
-from tests.kit.world import SETUP, World
+from tests.kit.world import World
 from tests.web.bundles import play
 from tests.web.bundles.test_commands import Run, command_line
-from trading.kernel import restored
-from trading.parties import parties
 from web.verifier import verify_bundle
 
 LOST = 4
 DECLARED = "log/declared.json"
-
-
-def declared(world: World, folder: Path) -> str:
-    """The gap declared by the only one there is; returns the remembered note."""
-    told = kit.bring_back(world, folder, LOST)
-    with world.office.work(replace(SETUP, fresh_until=world.now + parties.FRESH)) as work:
-        seen = world.office.memory.seen()
-        assert restored.confirm(work, seen, remembered=kit.size(world) + LOST, alone=True) is not None
-    with world.view("clock") as view:
-        assert world.office.restored.look(view) is None and world.office.memory.look_anew(view.session) is None
-    world.tick()
-    return told
 
 
 def verified(path: Path, known: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -45,7 +30,7 @@ def test_a_kept_checkpoint_of_the_gap_is_told_and_no_other_is_excused(
 ) -> None:
     world, ref = failed_now
     early, size = play.checkpoint(world), kit.size(world)
-    told = declared(world, tmp_path)
+    told = kit.declare(world, tmp_path, LOST)
     bundle = play.export(world, ref, tmp_path, "audit")
     assert verified(bundle, early) == ({}, {"log.lost": verified(bundle, early)[1]["log.lost"]})
     for kept in (told, kit.note(world, size + 1), kit.note(world, size + 2)):
@@ -75,7 +60,7 @@ def test_a_changed_declaration_excuses_nothing(
     failed_now: tuple[World, str], tmp_path: Path, change: Callable[[dict[str, Any]], None]
 ) -> None:
     world, ref = failed_now
-    told = declared(world, tmp_path)
+    told = kit.declare(world, tmp_path, LOST)
     forger = play.Forger(world, play.export(world, ref, tmp_path, "public"))
     assert verified(forger.write(), told)[0] == {}
     forger.edit(DECLARED, lambda value: change(value[0]))
@@ -85,7 +70,7 @@ def test_a_changed_declaration_excuses_nothing(
 
 def test_without_a_declaration_nothing_is_excused(failed_now: tuple[World, str], tmp_path: Path) -> None:
     world, ref = failed_now
-    told = declared(world, tmp_path)
+    told = kit.declare(world, tmp_path, LOST)
     forger = play.Forger(world, play.export(world, ref, tmp_path, "public"))
     del forger.files[DECLARED]
     assert verified(forger.write(), told)[0] == {"log": ["B_CHECKPOINT"]}
