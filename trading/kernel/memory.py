@@ -86,7 +86,7 @@ class Memory:
 
     def look(self, session: Session, *, afar: bool = True) -> Refusal | None:
         """Asked once, at the start: the trouble of this process, which stays until it ends. ``afar``: those over a line too."""
-        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=afar))
+        self.trouble = self.trouble or self.taken() or self._compared(session, self.seen(afar=afar))
         if self.trouble is None and self.files and log.last_tick(session) is not None:
             readable = [one for one in self.seen(afar=False).values() if isinstance(one, Remembered)]
             if not readable:
@@ -175,7 +175,7 @@ class Memory:
     def check(self, session: Session) -> None:
         """Before a tick is sealed. Refuses: NotReady ``memory.behind``, ``memory.forked``, ``memory.foreign``, ``memory.taken``; from
         then on this process stands still."""
-        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=False))
+        self.trouble = self.trouble or self.taken() or self._compared(session, self.seen(afar=False))
         if self.trouble is not None:
             raise self.trouble
 
@@ -196,7 +196,7 @@ class Memory:
 
     # --- who signs ----------------------------------------------------------------------------------------------------
 
-    def _taken(self) -> Refusal | None:
+    def taken(self) -> Refusal | None:
         """The lease of another database that stands on one of the files. Refuses: ``memory.taken``."""
         if self.holder is None:
             return None
@@ -222,7 +222,7 @@ class Memory:
         last = log.last_tick(session)
         note, at = (last.checkpoint, write_moment(floor_second(last.at))) if last is not None else ("", "")
         with self._patiently():
-            self.trouble = self._taken()
+            self.trouble = self.taken()
             if self.trouble is not None:
                 raise self.trouble
             self.serves, self.mine = True, self.holder() if self.holder else None

@@ -182,10 +182,13 @@ def confirm(
     gap, signs the declaration. ``remembered``: the size the person was shown; ``alone``: there is nobody else who could.
 
     Refuses: NotAllowed ``restore.one_person``, SignInNeeded, WrongStep ``restore.nothing``, Conflict ``restore.gap_changed``,
-    NotReady as ``UnitOfWork.certain``.
+    NotReady as ``UnitOfWork.certain``, ``memory.taken``.
     """
     work.require(Act.RESTORE_CONFIRM)
     work.certain()
+    memory = work.office.memory
+    if memory is not None and (other := memory.taken()) is not None:
+        raise other  # a copy to try a backup with must not sign beside the platform that lives
     row = waiting(work.session, work.office.keys.public)
     if row is None:
         raise WrongStep("restore.nothing")

@@ -256,7 +256,9 @@ def _copy_files(settings: Settings, to: Path) -> None:
             shutil.copytree(source, to / name)
         elif source.is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, to / name)
+            data = source.read_bytes()
+            whole = data.rfind(b"\n") + 1 if name.endswith(".jsonl") else len(data)  # a line is being written just now
+            (to / name).write_bytes(data[:whole])
     bank = settings.data / wiring.BANK_FILE
     if bank.exists() and wiring.is_rehearsal(settings.data):
         to.mkdir(exist_ok=True)

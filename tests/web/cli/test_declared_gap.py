@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from tests.faults.ground import copied
 from tests.house.tree import text
 from tests.kit import data_keys, stages
 from tests.kit.commands import Ran
-from tests.kit.real_server import House, house_of
+from tests.kit.real_server import House, Nest, house_of
 from tests.kit.world import PASSWORD, SETUP, World
 from tests.web.bundles.test_commands import Run, codes
 from tests.web.cli.test_backup import PASSPHRASE, refused
+from tests.web.cli.test_memory import until
 from tests.web.cli.test_own_keys import command_line_as_it_is
 from trading.kernel import memory
 from trading.kernel.access import Role
@@ -153,6 +155,16 @@ def test_a_memory_that_moved_between_two_words_is_looked_at_again(lost: Lost) ->
     assert lost.declare("sec", "sec2").code == 0
 
 
+def test_a_backup_that_is_tried_beside_the_living_platform_declares_nothing(lost: Lost) -> None:
+    """A drill: its settings name the memory of the platform that goes on elsewhere, and that platform holds the lease."""
+    lease = {"database": "other", "host": "elsewhere", "boot": "x", "space": "y", "pid": 1, "started": "1"}
+    lost.memory.write_text(json.dumps(lost.kept | {"lease": lease | {"until": int(time.time()) + 600}}))
+    before = lost.memory.read_bytes()
+    refused(lost.declare("sec", "sec2"), "memory.taken", "elsewhere")
+    refused(lost.run("tick"), "restore.unconfirmed")
+    assert lost.memory.read_bytes() == before
+
+
 def test_where_nothing_remembers_the_gap_is_declared_as_unknown(lost: Lost) -> None:
     lost.memory.unlink()
     done = lost.declare("sec", "sec2", "--json")
@@ -199,3 +211,22 @@ def test_the_page_runs_as_it_stands(lost: Lost) -> None:
     assert ran == ["backup", "backup", "restore", "restore", "memory"]
     lost.ticked(fresh)
     assert (base / "drill" / "bidhall.db").exists()
+
+
+def test_a_running_server_goes_on_by_itself_once_the_gap_is_declared(lost: Lost, nest: Nest) -> None:
+    """And signs nothing before, whatever its clock says."""
+    lost.house.settings.update(BIDHALL_DATA=str(lost.data), BIDHALL_DATABASE="", BIDHALL_BLOBS="")
+    server = nest.serve(lost.house)
+    assert "[restore.unconfirmed]" in server.log.read_text()
+    remembered = lost.memory.read_bytes()
+    lost.house.advance(minutes=2)
+    time.sleep(3)  # three turns of its clocks
+    assert lost.memory.read_bytes() == remembered
+    assert lost.declare("sec", "sec2").code == 0
+    lost.house.advance(minutes=1)
+    until(lambda: lost.size() == lost.copy + 1)
+    lost.house.advance(minutes=1)
+    until(lambda: lost.size() == lost.copy + 2)
+    assert memory.read(lost.memory)["lease"] is not None  # of two copies only one signs, as ever
+    server.kill()
+    lost.ticked(lost.run)
