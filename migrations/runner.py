@@ -48,13 +48,21 @@ def standing(engine: Engine) -> Standing:
     """One question to the database, and the revisions read once."""
     scripts = _scripts()
     with engine.connect().execution_options(bidhall_readonly=True) as connection:
-        applied = MigrationContext.configure(connection).get_current_revision() or ""
+        at = applied(connection)
     revisions = {script.revision: script.doc for script in scripts.walk_revisions()}  # newest first, one after another
-    is_known = not applied or applied in revisions
-    later = list(itertools.takewhile(lambda one: one != applied, revisions)) if is_known else []
-    return Standing(
-        applied, str(scripts.get_current_head()), [f"{one}: {revisions[one]}" for one in later[::-1]], is_known
-    )
+    is_known = not at or at in revisions
+    later = list(itertools.takewhile(lambda one: one != at, revisions)) if is_known else []
+    return Standing(at, str(scripts.get_current_head()), [f"{one}: {revisions[one]}" for one in later[::-1]], is_known)
+
+
+def applied(connection: Connection) -> str:
+    """The revision of a database, "" without tables."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has such a revision; "" for a database without tables is known."""
+    return not revision or any(script.revision == revision for script in _scripts().walk_revisions())
 
 
 def head() -> str:

@@ -29,9 +29,11 @@ import trading.kernel.kept
 import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
+import trading.kernel.restored
 import trading.opening.co_opening
 import trading.opening.findings
 import trading.opening.runs
+import trading.opening.scrub
 import trading.opening.technical
 import trading.parties.failed_sign_ins
 import trading.parties.inbox

@@ -287,7 +287,7 @@ def _frame(house: House) -> Frame:
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"),
         rehearsal=bool(house.settings.test_clock),
         town=house.town,
-        still=house.office.trouble is not None,
+        still=house.office.trouble.code if house.office.trouble is not None else "",
         restored=g.get("restored"),
     )
     if person:

@@ -124,16 +124,7 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Refuses: NotReady ``settings.unknown``, ``settings.line``, ``settings.value`` with the name and what was expected."""
-    given = {
-        k.removeprefix(PREFIX): v
-        for k, v in (os.environ if environment is None else environment).items()
-        if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)
-    }
-    data = Path(given.get("DATA") or "bidhall-data").absolute()
-    values = {**_file(data / "settings.env"), **given}
-    for name in values:
-        if name not in NAMES:
-            raise NotReady("settings.unknown", name=PREFIX + name, known=[PREFIX + n for n in NAMES])
+    data, values = given(environment)
     zone = values.get("ZONE") or "Asia/Shanghai"
     try:
         ZoneInfo(zone)
@@ -191,6 +182,23 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         second_factor=second,
         data_keys=_key_file(values.get("DATA_KEYS", "").strip()),
     )
+
+
+def given(environment: Mapping[str, str] | None = None) -> tuple[Path, dict[str, str]]:
+    """The data folder, and the settings that were made, name (without its prefix) → value as written.
+
+    Refuses: NotReady ``settings.unknown``, ``settings.line``."""
+    named = {
+        k.removeprefix(PREFIX): v
+        for k, v in (os.environ if environment is None else environment).items()
+        if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)
+    }
+    data = Path(named.get("DATA") or "bidhall-data").absolute()
+    values = {**_file(data / "settings.env"), **named}
+    for name in values:
+        if name not in NAMES:
+            raise NotReady("settings.unknown", name=PREFIX + name, known=[PREFIX + n for n in NAMES])
+    return data, values
 
 
 def _probes(text: str) -> tuple[tuple[str, str], ...]:

@@ -22,6 +22,7 @@ from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady, Refusal
 from trading.kernel.lease import Holder
 from trading.kernel.memory import Memory
+from trading.kernel.restored import Standing, covered
 from trading.kernel.work import Office
 from web import private
 from web.clamd import Clamd, parse_address
@@ -33,14 +34,19 @@ REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
 SIGNING_KEY, LOG_KEY, DATA_KEYS = "platform.key", "log.key", "data.keys"
 BANK_FILE = "bank.db"
+RESTORING = ".restoring"
+"""In it lies what `bidhall restore` has not put in its place yet."""
 
 
 def open_office(settings: Settings) -> Office:
-    """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read, ``log.key_missing``)."""
+    """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read, ``log.key_missing``,
+    ``restore.half``)."""
     if faults.armed() and not is_rehearsal(settings.data):
         raise NotReady("faults.not_rehearsal", name=faults.VARIABLE)
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
+    if (settings.data / RESTORING).exists():
+        raise NotReady("restore.half", data=str(settings.data))
     private.make(settings.data)
     clock, engine = open_clock(settings), open_database(settings)
     keys = _keys_of(settings, engine)
@@ -53,6 +59,7 @@ def open_office(settings: Settings) -> Office:
         zone=settings.zone,
         mirror=open_mirror(settings, clock, keys),
         memory=open_memory(settings, keys, engine),
+        restored=Standing(),
     )
 
 
@@ -99,6 +106,7 @@ def open_signing_office(settings: Settings) -> Office:
     at_rest.look(office.engine)
     with office.view(CLOCK) as view:
         log_own.check(view.session, office.platform, office.keys)
+        office.restored.look(view)
         if office.memory is not None:
             office.memory.look(view.session)
     return office
@@ -106,8 +114,10 @@ def open_signing_office(settings: Settings) -> Office:
 
 def open_worker_office(settings: Settings, trouble: Refusal | None, server: Holder | None = None) -> Office:
     """The office of one worker of a server that has looked at its start: it stands still with it, or for what its files say now; the
-    server's lease is renewed by its workers."""
+    server's lease is renewed by its workers. ``trouble`` is the memory's; whether a gap waits to be declared the worker asks itself."""
     office = open_office(settings)
+    with office.view(CLOCK) as view:
+        office.restored.look(view)
     if office.memory is not None:
         office.memory.trouble = trouble
         if server is not None:
@@ -168,7 +178,12 @@ def open_memory(settings: Settings, keys: PlatformKeys, engine: Engine) -> Memor
     key = log.log_key(settings.platform, keys)
     afar = {settings.beacon_url: partial(beacon.ask, settings.beacon_url, str(key))} if settings.beacon_url else {}
     return Memory(
-        settings.platform, key, [Path(path) for path in settings.memory], afar, partial(lease.of_process, engine)
+        settings.platform,
+        key,
+        [Path(path) for path in settings.memory],
+        afar,
+        partial(lease.of_process, engine),
+        lambda session, kept: covered(session, keys.public, kept),
     )
 
 

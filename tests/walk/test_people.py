@@ -60,7 +60,7 @@ def test_people_organisations_and_keys_are_looked_through(walk: Walk) -> None:
     admin.follow("main table a[href^='/admin/people/']")
     admin.follow(".rail a[href='/admin/parties']").follow(".rail a[href='/admin/keys']").follow(
         ".rail a[href='/admin/grants']"
-    )
+    ).follow(".rail a[href='/admin/restored']")
 
 
 def test_the_calendar_of_a_year_is_loaded(walk: Walk) -> None:

@@ -17,7 +17,7 @@ from crypto import ticks
 from crypto.canonical import b64u, unb64u
 from trading.disclosure.bundle import File, bytes_file, canonical_file, json_file
 from trading.disclosure.gaps import gaps
-from trading.kernel import log
+from trading.kernel import log, restored
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import TooEarly
 from trading.kernel.log_ticks import LogTick
@@ -30,8 +30,8 @@ HASHES_BEFORE = 1 << 20
 def log_files(
     view: View, entries: Mapping[str, LogEntry], *, ref: str, policies: Mapping[str, Mapping[str, Any]], audit: bool
 ) -> list[File]:
-    """Receipts, leaves, checkpoints, gaps and (``audit``) the secrets of ticks that hold nothing but these entries. ``policies``: c of the
-    entry → policy. Refuses: TooEarly ``bundle.log_waiting`` for a log without a tick."""
+    """Receipts, leaves, checkpoints, gaps, declared ones and (``audit``) the secrets of ticks that hold nothing but these entries.
+    ``policies``: c of the entry → policy. Refuses: TooEarly ``bundle.log_waiting`` for a log without a tick."""
     session = view.session
     last = log.last_tick(session)
     if last is None:
@@ -54,6 +54,8 @@ def log_files(
         row = session.get(LogTick, size - 1)
         assert row is not None
         files.append(bytes_file(f"log/checkpoints/{size}.txt", row.checkpoint.encode()))
+    if lost := restored.files(session, view.office.keys.public, size=last.tick + 1):
+        files.append(json_file("log/declared.json", lost))
     if audit:
         files += _secrets(session, where)
     return files

@@ -106,6 +106,7 @@ class Act(StrEnum):
     EXPERT_REGISTER = "expert.register"
     FIRM_ACCEPT = "firm.accept"
     PEOPLE_OWN = "people.own"
+    RESTORE_CONFIRM = "restore.confirm"
     # the clock
     CLOCK = "clock.turn"
 
@@ -203,7 +204,7 @@ ROLES: dict[Role, frozenset[Act]] = {
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.KEY_ENROL, Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
         Role.SYSTEM_ADMIN: _OWN | {Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT, Act.SIGN_INS_LOOK},
-        Role.SECURITY_ADMIN: _OWN | {Act.USER_ADMIN, Act.ROLE_GRANT, Act.SIGN_INS_LOOK},
+        Role.SECURITY_ADMIN: _OWN | {Act.USER_ADMIN, Act.ROLE_GRANT, Act.RESTORE_CONFIRM, Act.SIGN_INS_LOOK},
         Role.AUDIT_ADMIN: _OWN | {Act.LOG_LOOK, Act.SIGN_INS_LOOK},
         Role.CLOCK: {Act.CLOCK},
     }.items()
@@ -272,6 +273,7 @@ WEIGHTY: frozenset[Act] = frozenset(
         Act.REFUND_APPROVE,
         Act.AWARD_DECIDE,
         Act.ROLE_GRANT,
+        Act.RESTORE_CONFIRM,
         Act.FAULT_CONFIRM,
         Act.FAULT_DECIDE,
     }

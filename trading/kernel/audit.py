@@ -147,6 +147,8 @@ class Unit(Protocol):
     pending: list[PendingAct]
     entries: list[SignedEntry]
 
+    declares: bool
+
     @property
     def office(self) -> Platform: ...
 
@@ -173,8 +175,10 @@ def sign_entry(
     """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second. With ``slot`` it waits for
     its place in the next tick.
 
-    A process that stands still signs one thing only, that it is our fault. Refuses: NotReady ``log.stands_still``."""
-    if work.office.trouble is not None and (event, reason) != ("bid-refused", "UNAVAILABLE"):
+    A process that stands still signs that it is our fault, and the declaration of a gap that ends it (kernel/restored.py), and nothing
+    else. Refuses: NotReady ``log.stands_still``."""
+    may = (event, reason) == ("bid-refused", "UNAVAILABLE") or (work.declares and event == "act")
+    if work.office.trouble is not None and not may:
         raise NotReady("log.stands_still")
     moment = floor_second(at or work.now)
     payload = ticks.make_entry(

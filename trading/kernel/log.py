@@ -94,6 +94,12 @@ def last_tick(session: Session) -> LogTick | None:
     return session.scalar(select(LogTick).order_by(LogTick.tick.desc()).limit(1))
 
 
+def ticks_of(session: Session) -> int:
+    """How many ticks the log has."""
+    last = session.scalar(select(func.max(LogTick.tick)))
+    return 0 if last is None else last + 1
+
+
 def newest(session: Session) -> datetime | None:
     """The moment of the last tick."""
     return session.scalar(select(func.max(LogTick.at)))

@@ -55,6 +55,8 @@ class Remembered:
     at: str
 
 
+Excuse = Callable[[Session, Checkpoint], bool]
+"""Whether the log declares, by its own signed entry, that it lost the ticks of a checkpoint (kernel/restored.py)."""
 Afar = Callable[[], tuple[str, str] | None]
 """Asks somebody else for (signed note, moment); None where it has none. Raises: OSError, CryptoError, ValueError."""
 
@@ -62,7 +64,8 @@ Afar = Callable[[], tuple[str, str] | None]
 class Memory:
     """``files`` on other disks; ``afar``: others that hold checkpoints, by their address. ``holder`` says who we are; a server ``serves``,
     and so holds a lease, while a command only heeds it. ``trouble``: why this process stands still, asked
-    with every entry that is signed, so it is a word in memory and nothing more. ``mine``: the lease this process took."""
+    with every entry that is signed, so it is a word in memory and nothing more. ``mine``: the lease this process took.
+    ``excused``: asked of a checkpoint the log does not continue."""
 
     def __init__(
         self,
@@ -71,10 +74,11 @@ class Memory:
         files: Sequence[Path],
         afar: Mapping[str, Afar] | None = None,
         holder: Callable[[], Holder] | None = None,
+        excused: Excuse = lambda _session, _kept: False,
     ) -> None:
         self.platform, self.key = platform, key
         self.files, self.afar = tuple(sorted(files)), dict(afar or {})
-        self.holder, self.serves = holder, False
+        self.holder, self.serves, self.excused = holder, False, excused
         self.mine: Holder | None = None
         self.trouble: Refusal | None = None
 
@@ -82,12 +86,18 @@ class Memory:
 
     def look(self, session: Session, *, afar: bool = True) -> Refusal | None:
         """Asked once, at the start: the trouble of this process, which stays until it ends. ``afar``: those over a line too."""
-        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=afar))
+        self.trouble = self.trouble or self.taken() or self._compared(session, self.seen(afar=afar))
         if self.trouble is None and self.files and log.last_tick(session) is not None:
             readable = [one for one in self.seen(afar=False).values() if isinstance(one, Remembered)]
             if not readable:
                 self.trouble = NotReady("memory.lost", where=self._names())
         return self.trouble
+
+    def look_anew(self, session: Session) -> Refusal | None:
+        """Once a gap is declared: the trouble that it lifts is none any more, and what it does not cover stays one."""
+        if self.trouble is not None and self.trouble.code in ("memory.behind", "memory.forked", "memory.lost"):
+            self.trouble = None
+        return self.look(session)
 
     def seen(self, *, afar: bool = True) -> dict[str, Remembered | Refusal | None]:
         """What each place holds: None for nothing, a Refusal for what cannot be read (``memory.unreadable``) or is not this log's
@@ -141,14 +151,17 @@ class Memory:
     def _continues(self, session: Session, one: Remembered, last: Any) -> Refusal | None:
         size, old = 0 if last is None else last.tick + 1, one.checkpoint.size
         facts = {"where": one.where, "remembered": old, "at": one.at, "size": size}
-        if old > size:
+        if old > size and not self.excused(session, one.checkpoint):
             return NotReady("memory.behind", last=write_moment(floor_second(last.at)) if last else "-", **facts)
+        if old > size:
+            return None
         try:
             newest = checkpoints.verify_checkpoint(last.checkpoint, self.key)
             proof = log.consistency_proof(session, old, size)
             merkle.verify_consistency(old, size, proof, one.checkpoint.root, newest.root)
         except (CryptoError, NotFound):
-            return NotReady("memory.forked", **facts)
+            if not self.excused(session, one.checkpoint):
+                return NotReady("memory.forked", **facts)
         return None
 
     # --- a tick -----------------------------------------------------------------------------------------------------------
@@ -162,7 +175,7 @@ class Memory:
     def check(self, session: Session) -> None:
         """Before a tick is sealed. Refuses: NotReady ``memory.behind``, ``memory.forked``, ``memory.foreign``, ``memory.taken``; from
         then on this process stands still."""
-        self.trouble = self.trouble or self._taken() or self._compared(session, self.seen(afar=False))
+        self.trouble = self.trouble or self.taken() or self._compared(session, self.seen(afar=False))
         if self.trouble is not None:
             raise self.trouble
 
@@ -183,7 +196,7 @@ class Memory:
 
     # --- who signs ----------------------------------------------------------------------------------------------------
 
-    def _taken(self) -> Refusal | None:
+    def taken(self) -> Refusal | None:
         """The lease of another database that stands on one of the files. Refuses: ``memory.taken``."""
         if self.holder is None:
             return None
@@ -209,7 +222,7 @@ class Memory:
         last = log.last_tick(session)
         note, at = (last.checkpoint, write_moment(floor_second(last.at))) if last is not None else ("", "")
         with self._patiently():
-            self.trouble = self._taken()
+            self.trouble = self.taken()
             if self.trouble is not None:
                 raise self.trouble
             self.serves, self.mine = True, self.holder() if self.holder else None

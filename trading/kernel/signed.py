@@ -150,7 +150,7 @@ def listed(
     if part is not None:
         query = query.where(LogEntry.part == part)
     rows = view.session.connection().execute(query)
-    return [_proved(view, row[:8], row[8], bool(row[9])) for row in rows]
+    return [_proved(view.office.keys.public, row[:8], row[8], bool(row[9])) for row in rows]
 
 
 _COLUMNS = (
@@ -166,19 +166,17 @@ _COLUMNS = (
 _PAIRS = Remembered()
 
 
-def _proved(view: View, row: Any, text: str | None, is_signed: bool) -> Proved:
+def _proved(platform: bytes, row: Any, text: str | None, is_signed: bool) -> Proved:
     """An entry with its document, from the columns of its row."""
     number, envelope = row[0], row[7]
 
     def prove() -> Proved:
-        value, c = entry_of(view.office.keys.public, envelope)
+        value, c = entry_of(platform, envelope)
         document = None if text is None else read_document(value["statement"], text, is_signed)
         return Proved(number, c, value, document)
 
     try:
-        found: Proved = _PAIRS.get(
-            prove, view.office.keys.public, str(number), envelope, text or "", "1" if is_signed else "0"
-        )
+        found: Proved = _PAIRS.get(prove, platform, str(number), envelope, text or "", "1" if is_signed else "0")
         told = found.entry
         if (found.c, told["event"], told["tender"], told["lot"], told["envelope"], told["statement"]) != tuple(
             row[1:7]
@@ -194,6 +192,13 @@ def records(view: View, acts: Collection[str], of: str | None = None) -> list[tu
 
     Refuses: Conflict ``signed.altered`` where one is not what its entry names.
     """
+    return records_of(view.session, view.office.keys.public, acts, of)
+
+
+def records_of(
+    session: Session, platform: bytes, acts: Collection[str], of: str | None = None
+) -> list[tuple[Proved, dict[str, Any]]]:
+    """As ``records``, where there is no office yet. Refuses: as there."""
     query = (
         select(*_COLUMNS, ActRecord.id, ActRecord.entry_hash, ActRecord.act, ActRecord.of, ActRecord.payload)
         .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.entry_hash)
@@ -203,11 +208,11 @@ def records(view: View, acts: Collection[str], of: str | None = None) -> list[tu
     if of is not None:
         query = query.where(ActRecord.of == of)
     found = []
-    for row in view.session.connection().execute(query):
+    for row in session.connection().execute(query):
         number, c, act, thing, payload = row[8:]
         if row[0] is None:
             raise altered(f"act_record {number}", c)
-        proved = _proved(view, row[:8], None, False)
+        proved = _proved(platform, row[:8], None, False)
         if document_hash(payload.encode()) != proved.entry["statement"]:
             raise altered(f"act_record {number}", c)
         value = json.loads(payload)

@@ -54,7 +54,8 @@ class Office:
 
     ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys; ``mirror`` is the line
     to the supervisory body's mirror (``trading.bidding.copies.Line``), None where there is none; ``memory`` what remembers the log outside
-    the data folder (``trading.kernel.memory.Memory``).
+    the data folder (``trading.kernel.memory.Memory``); ``restored`` whether a gap waits to be declared
+    (``trading.kernel.restored.Standing``).
     """
 
     engine: Engine
@@ -65,11 +66,13 @@ class Office:
     zone: str = "Asia/Shanghai"
     mirror: Any = None
     memory: Any = None
+    restored: Any = None
 
     @property
     def trouble(self) -> Refusal | None:
         """Why this process signs nothing but that the fault is ours; None while all is well. Found before, never looked for here."""
-        return None if self.memory is None else self.memory.trouble
+        waits = None if self.restored is None else self.restored.trouble
+        return waits or (None if self.memory is None else self.memory.trouble)
 
     @cached_property
     def spool(self) -> Spool:
@@ -159,6 +162,7 @@ class UnitOfWork(View):
         super().__init__(office, session, actor, self.span.moment)
         self.pending: list[audit.PendingAct] = []
         self.entries: list[audit.SignedEntry] = []
+        self.declares = False
         self._held: dict[Any, bool] = {}
 
     def require(self, act: Act) -> None:
@@ -183,6 +187,11 @@ class UnitOfWork(View):
         """Note an act for the log. ``of`` names the thing (``tender/lot`` or ``tender``); facts are strings, whole numbers or
         lists of them; ``person`` and ``account`` are stored as salted hashes only."""
         self.pending.append(audit.PendingAct(act, of, facts))
+
+    def record_unless_still(self, act: str, of: str, **facts: Any) -> None:
+        """As ``record``; where the platform stands still it goes on unlogged, for people must sign in to see what is wrong and mend it."""
+        if self.office.trouble is None:
+            self.record(act, of, **facts)
 
     def log(
         self,

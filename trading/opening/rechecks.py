@@ -49,7 +49,7 @@ ENDED = ("FAILED", "TERMINATED")
 def recheck(office: Office) -> None:
     """Look at the stored bytes of every bid that stands once its intake is closed, and again when its set is published; bring back what is
     broken, and show the mirror the pieces it asks for. Reads whole files; no transaction is open meanwhile."""
-    with _alone(office, "recheck.lock") as held:
+    with alone(office, "recheck.lock") as held:
         if not held:
             return  # another process is reading the same files
         with office.view(CLOCK) as view:
@@ -59,7 +59,7 @@ def recheck(office: Office) -> None:
 
 
 @contextmanager
-def _alone(office: Office, name: str) -> Iterator[bool]:
+def alone(office: Office, name: str) -> Iterator[bool]:
     """Whether this process may do what one of a machine is enough for."""
     with (office.blobs.folder / name).open("a") as held:
         try:
@@ -194,7 +194,7 @@ def waive(work: UnitOfWork, row: Opening, *, reasons: str) -> MirrorWaiver:
 def erase(office: Office) -> None:
     """Erase the chunks of bids that were replaced or withdrawn once their envelope is opened, and the bytes of uploads that never became a
     bid; tell the mirror. Each bid: digests kept, the row and its act written, then the bytes gone."""
-    with _alone(office, "erase.lock") as held:
+    with alone(office, "erase.lock") as held:
         if not held:
             return
         with office.view(CLOCK) as view:

@@ -64,7 +64,7 @@ def use(work: UnitOfWork, who: Account, typed: str) -> bool:
         return False
     row.used_at = work.now
     work.session.flush()
-    work.record("account.recovery_used", f"account/{who.id}", person=f"account:{who.id}")
+    work.record_unless_still("account.recovery_used", f"account/{who.id}", person=f"account:{who.id}")
     work.send(
         f"recovery.used/{row.id}", to=f"account:{who.id}", template="recovery.used", left=left(work.session, who.id)
     )

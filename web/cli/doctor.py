@@ -56,7 +56,7 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     engine = _database(settings, found)
     if engine is None:
         return found
-    from web.cli import doctor_at_rest, doctor_memory, doctor_mirror
+    from web.cli import doctor_at_rest, doctor_backups, doctor_memory, doctor_mirror, doctor_stored
 
     try:
         office = _office(settings)
@@ -70,7 +70,19 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
             ]
         return [*found, Finding("office", "error", str(refusal), "see the setting or file that is named")]
     found += doctor_memory.examine(settings, office)
-    for check in (_clock, _keys, doctor_at_rest.examine, _log, _blobs, _second, doctor_mirror.examine, _overdue):
+    found += doctor_backups.examine(settings, office.clock.now())
+    found += _tried(doctor_backups.restored, office)
+    for check in (
+        _clock,
+        _keys,
+        doctor_at_rest.examine,
+        _log,
+        _blobs,
+        doctor_stored.examine,
+        _second,
+        doctor_mirror.examine,
+        _overdue,
+    ):
         found += _tried(check, office)
     if lot_ref:
         from web.cli import doctor_deadline
@@ -311,10 +323,11 @@ def _log(office: Any) -> list[Finding]:
 
 def _blobs(office: Any) -> list[Finding]:
     """Rows without their bytes, and bytes of no row (harmless leftovers of uploads that came to nothing)."""
+    from trading.bidding import named_blobs
     from trading.kernel.access import CLOCK
 
     with office.view(CLOCK) as view:
-        named = named_blobs(view.session)
+        named = named_blobs.named(view.session)
     held = set(office.blobs.names())
     found = [
         Finding(
@@ -365,38 +378,6 @@ def _second(office: Any) -> list[Finding]:
             )
         )
     return found or [Finding("mirror_dir", "ok", "the second disk has every file")]
-
-
-def named_blobs(session: Any) -> dict[str, str]:
-    """Blob name → where it is named: every column that holds one, in all tables; files of opened bids too. What was erased by rule, the
-    chunks of bids replaced or withdrawn, is named no more."""
-    from sqlalchemy import select
-
-    from trading.bidding.bids import SealedBid
-    from trading.bidding.stored import BidErasure
-    from trading.kernel.blobs import NAME
-    from trading.kernel.db import Base
-
-    found: dict[str, str] = {}
-    for table in Base.metadata.sorted_tables:
-        for column in table.columns:
-            if column.name not in ("blob", "minutes", "proof", "files", "report"):
-                continue
-            for row in session.execute(select(column).where(column.is_not(None))):
-                for name in _names_in(row[0]):
-                    if NAME.match(name):
-                        found.setdefault(name, table.name)
-    for name in session.scalars(select(SealedBid.blob).join(BidErasure, BidErasure.bid_id == SealedBid.id)):
-        found.pop(name, None)
-    return found
-
-
-def _names_in(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [str(item["blob"]) for item in value if isinstance(item, dict) and "blob" in item]
-    return []
 
 
 def _overdue(office: Any) -> list[Finding]:

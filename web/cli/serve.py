@@ -96,13 +96,14 @@ def _prepare(settings: Settings, demo: bool) -> Office:
     schema.check_ready(engine)
     engine.dispose()
     office = wiring.open_signing_office(settings)
-    if office.trouble is not None and office.trouble.code == "memory.taken":
-        raise office.trouble
+    memory = office.memory
+    if memory is not None and memory.trouble is not None and memory.trouble.code == "memory.taken":
+        raise memory.trouble
     if office.trouble is not None:
         say(refusal_text(office.trouble))
-    elif office.memory is not None:
+    elif memory is not None:
         with office.view(CLOCK) as view:
-            office.memory.take(view.session)
+            memory.take(view.session)
     office.engine.dispose()
     return office
 
@@ -198,7 +199,7 @@ def run(
 ) -> None:
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless). ``at``: what
     listens at the address already. ``office``: the server's own, which has looked at the memory and holds its lease."""
-    trouble = office.trouble if office else None
+    trouble = office.memory.trouble if office and office.memory else None
     server = office.memory.mine if office and office.memory else None
     from gunicorn.app.base import BaseApplication
 
@@ -244,7 +245,7 @@ def run(
 
         pages = worker.wsgi.extensions["bidhall"].office
         office = replace(
-            wiring.open_office(settings), memory=pages.memory, clock=pages.clock
+            wiring.open_office(settings), memory=pages.memory, clock=pages.clock, restored=pages.restored
         )  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         worker.bidhall_clock = scheduler.start(office, bank, settings.mail, scanner, settings.data)

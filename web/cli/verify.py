@@ -28,6 +28,14 @@ NAMES = {
 }
 STATES = {True: ("成立", "holds"), False: ("不成立", "BROKEN"), None: ("无可核对", "nothing to check")}
 TOLD = {
+    "log.lost": (
+        "平台曾用备份恢复，并申明其间已签名的时点缺失；其间签署的回执和检查点是真的，但不在日志中",
+        "the platform was brought back from a backup and declared signed ticks lost: what was signed in them is genuine and in no log",
+    ),
+    "log.known_lost": (
+        "您先前保存的检查点属于申明缺失的时点，日志没有延续它：请保存好并告知监督机构",
+        "the checkpoint you kept is of ticks declared lost, and the log does not continue it: keep it, and tell the supervisory body",
+    ),
     "deposits.hidden": (
         "账号、户名和经办人员以散列值列出，盐值留在平台：相同与否已经证明，是谁没有证明",
         "whose accounts, names and hands they are: hashes under salts that stay with the platform prove only which are equal",

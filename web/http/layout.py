@@ -279,7 +279,7 @@ class Frame:
     lang_href: str
     rehearsal: bool
     town: bool = False
-    still: bool = False
+    still: str = ""
     log_head: str = ""
     signed_in: bool = False
     name: str = ""

@@ -233,7 +233,7 @@ def _open(office: Office, account_id: int, code: str, fresh_hash: str) -> Person
         login = parties.find_login(work.session, token, work.now)
         assert login is not None
         person = replace(_person(work.session, token, login), recovered=recovered)
-        work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
+        work.record_unless_still("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
     return person
 
 
@@ -273,7 +273,7 @@ def _end(office: Office, person: Person | None) -> None:
         row = parties.login_of(work.session, person.login_id)
         if row is not None:
             parties.close_login(work, row)
-        work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
+        work.record_unless_still("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
 
 
 def confirm(office: Office, rate_limits: RateLimits, person: Person, *, password: str, code: str) -> None:

@@ -12,9 +12,13 @@ from crypto.canonical import b64u, later, loads, unb64u
 from crypto.checkpoints import Checkpoint
 from crypto.errors import CryptoError
 from crypto.opening import hash_of_list
+from crypto.receipts import verify_receipt
+from crypto.signatures import document_hash
 from trading.disclosure.gaps import gaps
+from trading.kernel.declared import Gap, of_record
 from web.verifier.material import BID, Material
 
+DECLARED = "log/declared.json"
 SEALED_WITHIN = 60
 """Seconds after its moment within which a tick is built: entries signed meanwhile may still go into it: the next is due then."""
 
@@ -61,9 +65,12 @@ def check(material: Material, known_checkpoint: str | None = None) -> Log:
     with findings.guard("log", "B_GAP", "entries/lists/"):
         _check_lists(material)
     _check_ticks(material)
+    lost: list[Gap] = []
+    with findings.guard("log", "B_PROOF", DECLARED):
+        lost = _declared(material, log)
     if known_checkpoint is not None:
         with findings.guard("log", "B_CHECKPOINT", "the checkpoint known from before"):
-            _check_known(material, log, known_checkpoint)
+            _check_known(material, log, known_checkpoint, lost)
     if log.leaves:
         words = f"{len(log.leaves)} ticks to {log.leaves[-1]['at']}, {len(material.entries)} entries proved under one checkpoint"
         findings.checked("log", words + (", unwitnessed" if material.trust.unwitnessed else ""))
@@ -111,6 +118,8 @@ def _wanted(material: Material, known: str | None) -> set[int]:
         for path in material.archive.below("log/checkpoints/")
     ]
     texts += (known or "").split("\n")[1:2]
+    if DECLARED in material.archive.files:
+        texts += [str(one["record"]["facts"]["ticks"]) for one in json.loads(material.archive.read(DECLARED))]
     return found | {int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16}
 
 
@@ -238,8 +247,41 @@ def _check_ticks(material: Material) -> None:
                 raise CryptoError("TICK_PROOF", "another tick than its name")
 
 
-def _check_known(material: Material, log: Log, note: str) -> None:
+def _declared(material: Material, log: Log) -> list[Gap]:
+    """The gaps the platform declared, each proved: its record by its entry, that by the log, in the very tick after the copy; and that the
+    copy was of this log. They are told, whatever else holds.
+
+    Refuses: SIG, TICK_PROOF, CONTEXT_MISMATCH, JSON_PROFILE."""
+    if DECLARED not in material.archive.files:
+        return []
+    found = []
+    for one in json.loads(material.archive.read(DECLARED)):
+        receipt = verify_receipt(
+            {"entry": one["entry"], "proof": one["proof"]}, material.trust.platform_keys, material.trust.log_key
+        )
+        assert receipt.proven is not None
+        if receipt.entry["event"] != "act" or receipt.entry["statement"] != document_hash(one["record"]):
+            raise CryptoError("CONTEXT_MISMATCH", "the record is not the one its entry names")
+        gap, proven = of_record(one["record"]), receipt.proven
+        if log.roots.get(proven.checkpoint.size) != proven.checkpoint.root:
+            raise CryptoError("TICK_PROOF", "proved under a checkpoint of another log")
+        if proven.tick != gap.ticks:
+            raise CryptoError("TICK_PROOF", "declared in another tick than the first after the copy")
+        if gap.ticks in log.roots and gap.ticks and b64u(log.roots[gap.ticks]) != gap.root:
+            raise CryptoError("TICK_PROOF", "the copy was of another log")
+        found.append(gap)
+        material.findings.told("log", "lost", f"{gap.lost} ticks after {gap.ticks} (restored {gap.restored_at})")
+    return found
+
+
+def _check_known(material: Material, log: Log, note: str, lost: list[Gap]) -> None:
     known = checkpoints.verify_checkpoint(note, material.trust.log_key, material.trust.witnesses)
+    goes_on = known.size <= log.size and log.roots.get(known.size) == known.root
+    if not goes_on and any(gap.covers(known) for gap in lost):
+        words = f"does NOT continue the checkpoint of {known.size} ticks known from before: it lies in a gap the platform declared"
+        material.findings.checked("log", words)
+        material.findings.told("log", "known_lost", f"{known.size}")
+        return
     if known.size > log.size:
         raise CryptoError(
             "TICK_PROOF", f"the log shown has {log.size} ticks, the known one {known.size}: it has shrunk, or is older"

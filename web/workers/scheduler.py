@@ -29,7 +29,7 @@ from trading.kernel import rates
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from trading.opening import rechecks
+from trading.opening import rechecks, scrub
 from trading.parties import failed_sign_ins, password_links, registrations
 from web.workers import outbox_worker
 from web.workers.watch import mirror_state, taking
@@ -39,7 +39,9 @@ OUTBOX_SECONDS = 5
 SCAN_SECONDS = 5
 COPY_SECONDS, PING_SECONDS = 2, 60
 LOOK_SECONDS = 5
+SCRUB_SECONDS = 20
 CREDIT_SECONDS = 15
+GO_ON_SECONDS = 2
 logger = logging.getLogger("bidhall.scheduler")
 
 
@@ -85,6 +87,7 @@ def start(
     def each(job: Callable[..., object], args: list[Any], name: str, **pace: int) -> None:
         scheduler.add_job(_awake, "interval", args=[office, job, *args], id=name, **pace)
 
+    scheduler.add_job(_go_on, "interval", args=[office], id="restored", seconds=GO_ON_SECONDS)
     each(_turn, [office, bank], "turn", seconds=EVERY_SECONDS)
     if bank is not None:
         each(_credit, [office, bank, {}], "credit", seconds=CREDIT_SECONDS)
@@ -93,6 +96,7 @@ def start(
     each(_sweep, [office], "sweeper", hours=1)
     each(_look_after, [office], "stored", seconds=LOOK_SECONDS)
     each(_erase, [office], "eraser", minutes=1)
+    each(_scrub, [office, scrub.Walk()], "scrub", seconds=SCRUB_SECONDS)
     if office.mirror is not None:
         each(_copy, [office], "copies", seconds=COPY_SECONDS)
         if data is not None:
@@ -108,6 +112,19 @@ def _awake(office: Office, job: Callable[..., object], *args: Any) -> None:
     disagree nothing goes that cannot be undone."""
     if office.trouble is None and (job not in (_sweep, _erase) or office.clock.doubt() is None):
         job(*args)
+
+
+def _go_on(office: Office) -> None:
+    """A process on restored data looks whether two people have declared the gap by now, and goes on then."""
+    if office.restored is None or office.restored.trouble is None:
+        return
+    try:
+        with office.view(CLOCK) as view:
+            if office.restored.look(view) is None and office.memory is not None:
+                if office.memory.look_anew(view.session) is None:
+                    office.memory.take(view.session)
+    except (DBAPIError, Refusal) as error:
+        logger.error("after the restoration: %s", error)
 
 
 def scan(office: Office, scanner: Scanner | None) -> None:
@@ -147,6 +164,14 @@ def _look_after(office: Office) -> None:
         rechecks.recheck(office)
     except (DBAPIError, OSError, Refusal) as error:
         logger.error("looking at stored bytes failed: %s", type(error).__name__)
+
+
+def _scrub(office: Office, walk: scrub.Walk) -> None:
+    """Stored bytes read again, slowly. What it found is no word of a log."""
+    try:
+        scrub.scrub(office, walk)
+    except (DBAPIError, OSError, Refusal) as error:
+        logger.error("reading stored bytes again failed: %s", type(error).__name__)
 
 
 def _erase(office: Office) -> None:

@@ -4,7 +4,8 @@ them sees bids, payers or experts' names.
 Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``username``, ``name``, ``password``, ``roles``, ``reason``; on
 /admin/people/<id>: …/acts/grant ``role``, ``reason``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``, ``why``,
 …/acts/second-factor ``lost``, …/acts/enable ``back``; on
-/admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/parties →
+/admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/restored →
+…/acts/confirm ``remembered``; /admin/parties →
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
 /admin/acts/calendar file ``calendar``.
 """
@@ -23,15 +24,15 @@ from trading.kernel.work import View
 from trading.parties import parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
-from web.desks.admin import failed, grants, keys, people, system
+from web.desks.admin import failed, grants, keys, people, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
-from web.http.gate import reading, render
+from web.http.gate import office, reading, render
 from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_log", "desk", "failed", "grants", "keys", "people", "system"]
+__all__ = ["admin_log", "desk", "failed", "grants", "keys", "people", "restored", "system"]
 
 desk = admin
 
@@ -97,6 +98,19 @@ def _of_security(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
         )
         for one in waiting
     ]
+    if office().restored is not None and office().restored.trouble is not None:
+        found.insert(
+            0,
+            Duty(
+                _("Confirm what was lost: this platform was restored from a backup"),
+                "/admin/restored",
+                None,
+                _("at once"),
+                _("nothing is signed until two have looked"),
+                _("Restored"),
+                "stop",
+            ),
+        )
     if not bare:
         return found
     return [

@@ -52,6 +52,8 @@ def rail() -> list[Group]:
             Link(_("Organisations"), "/admin/parties", path.startswith("/admin/parties")),
             Link(_("Public keys"), "/admin/keys", path.startswith("/admin/keys")),
         ]
+    if may(who, Act.RESTORE_CONFIRM):
+        links += [Link(_("Restored"), "/admin/restored", path.startswith("/admin/restored"))]
     if may(who, Act.SYSTEM_ADMIN):
         links += [
             Link(_("Working days"), "/admin/calendar", path.startswith("/admin/calendar")),

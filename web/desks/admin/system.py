@@ -13,13 +13,16 @@ from flask_babel import gettext as _
 from trading.kernel import log, outbox
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
+from trading.kernel.clock import parse_moment
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Backlog
 from trading.kernel.work import UnitOfWork, View
+from trading.opening import scrub
 from trading.rulebook import calendars
 from trading.views import system_queries
-from web import schema, words
+from web import schema, wiring, words
+from web.backups import state
 from web.desks.admin.room import admin
 from web.http.forms import Form
 from web.http.gate import office, reading, render
@@ -28,6 +31,7 @@ from web.words import formatting
 from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
+DAY, MONTH = timedelta(days=1), timedelta(days=31)
 TRIES = outbox.MAX_TRIES
 MOST_BYTES = 500_000
 
@@ -94,8 +98,11 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
         found.append(("warn", _("Messages wait for another try"), _("see the setting BIDHALL_MAIL")))
     else:
         found.append(("ok", _("No message is stuck"), ""))
-    folder = current_app.extensions["bidhall"].settings.data
+    settings = current_app.extensions["bidhall"].settings
+    folder = settings.data
     found += _mirror(folder, view)
+    found += _backups(folder, view)
+    found += _stored(view)
     free = shutil.disk_usage(folder if folder.exists() else "/").free
     found.append(
         (
@@ -129,6 +136,45 @@ def _mirror(folder: Path, view: View) -> list[tuple[str, str, str]]:
             )
         ]
     )
+
+
+def _backups(folder: Path, view: View) -> list[tuple[str, str, str]]:
+    """When the last backup was taken from this data folder, and when one was last looked through."""
+    held = state.read(folder)
+    if not held.at:
+        if wiring.is_rehearsal(folder):
+            return []
+        return [("warn", _("No backup was ever taken from here"), _("each night: bidhall backup DIR"))]
+    taken = parse_moment(held.at)
+    level = "ok" if view.now - taken <= DAY else "warn"
+    found = [
+        (
+            level,
+            _("Last backup: %(at)s", at=_moment(taken, view)),
+            "" if level == "ok" else _("each night: bidhall backup DIR"),
+        )
+    ]
+    if not held.checked_at or view.now - parse_moment(held.checked_at) > MONTH:
+        found.append(
+            ("warn", _("No backup was looked through for a month"), _("once a month: bidhall backup DIR --check"))
+        )
+    return found
+
+
+def _stored(view: View) -> list[tuple[str, str, str]]:
+    """Whether stored files that were read again are well; never which, of which lot, or whether it is a bid."""
+    held = scrub.passed(view)
+    if held.unmended:
+        return [
+            (
+                "stop",
+                _("A stored file is damaged, and nobody has a copy"),
+                _("bidhall doctor names it; bring it back from a backup"),
+            )
+        ]
+    if held.whole_at is None:
+        return []
+    return [("ok", _("All stored files were read again by %(at)s", at=_moment(held.whole_at, view)), "")]
 
 
 def _in_words(refusal: NotReady) -> str:

@@ -13,7 +13,7 @@ from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
-from trading.views import log_queries
+from trading.views import log_queries, restored_queries
 from web.desks.public.words import attachment, page
 from web.http.forms import Form
 from web.http.gate import Desk, reading, request
@@ -37,8 +37,10 @@ def audit() -> str:
         ticks, days = log_queries.tick_lines(view, before=before, limit=TICKS), log_queries.days_heads(view, spans)
         entries = log_queries.entry_lines(view, lot=ref, limit=ROWS + 1, skip=entry_page)
         trust = tickets.trust(view)
+        gaps = restored_queries.gap_lines(view)
     return page(
         "public/audit.html",
+        gaps=gaps,
         form=form,
         ref=ref,
         before=before,
@@ -63,6 +65,13 @@ def checkpoint() -> Response:
     if text is None:
         raise NotFound("log.empty")
     return _plain(text)
+
+
+@desk.page("/log/declared", needs=ANYONE)
+def declared() -> Response:
+    """Every gap that was declared after a restoration, oldest first: the record, its signed entry, its proof once it is sealed."""
+    with reading() as view:
+        return jsonify({"gaps": restored_queries.declared_files(view)})
 
 
 @desk.page("/log/tile/<int:level>/<path:rest>", needs=ANYONE)

@@ -28,7 +28,7 @@ from trading.rulebook import Rule, calendars
 from trading.tendering import documents, enquiries, follows, notices
 from trading.tendering.planning import book_of, deposit_cap
 from trading.tendering.tenders import Lot
-from trading.views import lot_cards, public_queries, public_stages
+from trading.views import lot_cards, public_queries, public_stages, restored_queries
 from trading.views.log_queries import entry_lines, notice_document
 from web import words
 from web.desks.public.lists import lots_csv, read_filters
@@ -142,16 +142,20 @@ def feed_json() -> Response:
 
 @desk.page("/feed.xml", needs=ANYONE)
 def feed_xml() -> Response:
-    """Atom (RFC 4287) of the newest notices."""
+    """Atom (RFC 4287) of the newest notices; of all of them, with the gaps the platform declared after a restoration."""
     lines = _fed()
+    with reading() as view:
+        gaps = [] if request.args else restored_queries.gap_lines(view)
+    newest = [one.published_at for one in lines[:1]] + [one.at for one in gaps[:1]]
     text = page(
         "public/feed.html",
+        gaps=gaps,
         base=request.host_url.rstrip("/"),
         self=request.full_path.rstrip("?"),
         lines=lines,
         title_of=_feed_title,
         moment=write_moment,
-        updated=write_moment(lines[0].published_at if lines else office().clock.now()),
+        updated=write_moment(max(newest, default=office().clock.now())),
     )
     return Response(text, mimetype="application/atom+xml")
 

@@ -1,8 +1,9 @@
 // The head of the log, verified here: its signature, and that it continues the head this computer kept on its last visit.
 import { trustOf } from "./public_trust.js";
 import { b64u, unb64u } from "./sb/bytes.js";
+import { hashOf } from "./sb/documents.js";
 import { verifyCheckpoint } from "./sb/notes.js";
-import { verifyExtends } from "./sb/receipts.js";
+import { verifyExtends, verifyReceipt } from "./sb/receipts.js";
 
 const KEY = "bidhall-log-head";
 const box = document.querySelector("[data-audit]");
@@ -28,7 +29,9 @@ async function check() {
       await verifyExtends(older, head, told.proof.map((node) => unb64u(node, 32)));
       lines.push(["ok", `${box.dataset.grew} ${kept.at}`]);
     } catch (fault) {
-      say([...lines, ["bad", `${box.dataset.bad} (${fault.code ?? fault.message})`]]);
+      if (await isDeclaredLost(kept, trust)) lines.push(["bad", `${box.dataset.lost} ${kept.at}`]);
+      else lines.push(["bad", `${box.dataset.bad} (${fault.code ?? fault.message})`]);
+      say(lines);
       return; // the older head stays: it is the evidence
     }
   } else {
@@ -38,6 +41,23 @@ async function check() {
     localStorage.setItem(KEY, JSON.stringify({ origin: head.origin, size: head.size, root: b64u(head.root), at: new Date().toISOString().slice(0, 16) }));
   }
   say(lines);
+}
+
+// Whether the log declares the ticks of a kept head lost, in the first tick after the copy that took their place.
+async function isDeclaredLost(kept, trust) {
+  const { gaps } = await (await fetch("/log/declared", { headers: { Accept: "application/json" } })).json();
+  for (const { record, entry, proof } of gaps) {
+    if (!proof) continue;
+    try {
+      const told = await verifyReceipt({ entry, proof }, trust, { statement: await hashOf(record) });
+      const { ticks, remembered, remembered_root: root } = record.facts;
+      const covers = ticks < kept.size && kept.size <= remembered && (kept.size < remembered || kept.root === root);
+      if (told.entry.event === "act" && record.act === "platform.restored" && told.proof.leaf.tick === ticks && covers) return true;
+    } catch {
+      continue; // a declaration that does not hold excuses nothing
+    }
+  }
+  return false;
 }
 
 function say(lines) {

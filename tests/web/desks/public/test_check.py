@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from crypto import submissions
 from crypto.documents import sign_document
 from crypto.signatures import payload_of
-from tests.kit import commands, opening_steps, sealing
+from tests.kit import commands, opening_steps, restored, sealing
 from tests.kit.commands import Desk
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
@@ -347,7 +347,7 @@ def test_the_browser_comes_to_the_same_answers_and_never_posts(live: LiveServer,
 
 
 @pytest.mark.browser
-def test_the_browser_verifies_entries_and_that_the_log_only_grew(live: LiveServer, page: Any) -> None:
+def test_the_browser_verifies_entries_and_that_the_log_only_grew(live: LiveServer, page: Any, tmp_path: Path) -> None:
     world = live.world
     ref = world.lot("BIDDING")
     world.tick()
@@ -366,9 +366,18 @@ def test_the_browser_verifies_entries_and_that_the_log_only_grew(live: LiveServe
         assert sentence in page.inner_text("[data-audit-lines]")
         world.tick()
         world.tick()
-    page.evaluate("""() => { const kept = JSON.parse(localStorage.getItem("bidhall-log-head"));
-        localStorage.setItem("bidhall-log-head", JSON.stringify({ ...kept, root: "A".repeat(43) })); }""")
-    page.goto(live.url + "/audit")
-    page.click("[data-audit-go]")
-    page.wait_for_selector("[data-audit-lines] li.bad")
-    assert page.evaluate("JSON.parse(localStorage.getItem('bidhall-log-head')).root") == "A" * 43  # the evidence stays
+    size = restored.size(world)
+    restored.declare(world, tmp_path, 3)
+    for kept, is_declared in ((size + 1, True), (size + 3, False), (size, False)):
+        page.evaluate(
+            """(size) => { const kept = JSON.parse(localStorage.getItem("bidhall-log-head"));
+            localStorage.setItem("bidhall-log-head", JSON.stringify({ ...kept, size, root: "A".repeat(43) })); }""",
+            kept,
+        )
+        page.goto(live.url + "/audit")
+        page.click("[data-audit-go]")
+        page.wait_for_selector("[data-audit-lines] li.bad")
+        assert ("平台申明缺失" in page.inner_text("[data-audit-lines]")) == is_declared
+        assert (
+            page.evaluate("JSON.parse(localStorage.getItem('bidhall-log-head')).root") == "A" * 43
+        )  # the evidence stays
