@@ -7,7 +7,6 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -19,6 +18,7 @@ from deposits.refunds import payees, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import sealing
 from tests.kit.world import World
+from tests.web.desks.approving import sign
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms, open_rooms
 from tests.web.desks.test_accounts import Looking
@@ -61,16 +61,6 @@ def chosen(person: Person, page: str = "/cashier/refunds?show=prepare") -> list[
 
 def prepare(person: Person, refs: list[str], **more: str) -> str:
     return done(send(person, "/cashier/refunds?show=prepare", "prepare", refs=refs, **more))
-
-
-def sign(
-    room: MoneyRoom, controller: Person, page: str, act: str = "approve", by: str = "controller", **changes: Any
-) -> Any:
-    """What a page gives to sign, signed as the controller's browser does and handed in."""
-    told = controller.get(page + "/approval.json").get_json()["document"]
-    told |= {"at": format_time(room.world.now.replace(microsecond=0))} | changes
-    signed = json.dumps(sign_document("approval", told, room.world.keys[by].sign))
-    return send(controller, page + "/approve" if act == "approve" else page, act, approval=signed)
 
 
 def batch_of(room: MoneyRoom, page: str) -> refunds.RefundBatch:
