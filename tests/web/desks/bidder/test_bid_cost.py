@@ -42,13 +42,17 @@ def hand_in(person: Person, ref: str, token: str, submission: object) -> None:
 
 def test_a_bid_asks_the_database_fourteen_questions(rooms: Rooms) -> None:
     world = rooms.world
-    ref = world.lot("BIDDING")
-    world.take_part(ref)
-    sealing.open_for_bids(world, ref)
-    first, bid = rooms.person("bidder2", "bidder-signer"), sealed_bid(world, ref, "bidder2")
-    first.get(f"/bidder/lots/{ref}")
-    hand_in(first, ref, whole(first, ref, bid.data), bid.submission)  # the lot's policy is proved once a process
-    person = rooms.person("bidder1", "bidder-signer")
+    other, ref = world.lot("BIDDING"), world.lot("BIDDING")
+    for one in (other, ref):
+        world.take_part(one)
+        sealing.open_for_bids(world, one)
+    person, rival = rooms.person("bidder1", "bidder-signer"), rooms.person("bidder2", "bidder-signer")
+    for who, username, lot in ((person, "bidder1", other), (rival, "bidder2", ref)):
+        who.get(f"/bidder/lots/{lot}")
+        bid = sealed_bid(world, lot, username)
+        hand_in(
+            who, lot, whole(who, lot, bid.data), bid.submission
+        )  # a bidder's key, a lot's policy: proved once a process
     replaces = ""
     for most in (SUBMISSION, REPLACEMENT):
         bid = sealed_bid(world, ref, "bidder1", replaces=replaces)
