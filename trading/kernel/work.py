@@ -230,8 +230,9 @@ class UnitOfWork(View):
 
     def lock(self, thing: Any, *, shared: bool = False) -> None:
         """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. ``shared``: others may hold
-        it so too; it is kept from those only who lock it alone, to change or close it. On SQLite nobody else has written since the unit
-        began, so what it has read is as it stands."""
+        it so too; it is kept from those only who lock it alone, to change or close it. A row that is held already is not read again, which
+        would undo what the unit has changed in it. On SQLite nobody else has written since the unit began, so what it has read is as it
+        stands."""
         held = self._held.get(thing)
         if held is False or (held and shared):
             return
@@ -239,6 +240,7 @@ class UnitOfWork(View):
             self.session.refresh(
                 thing, with_for_update={"of": type(thing), "read": shared}
             )  # its own row, not those joined to it
+            self._held[thing] = shared
         elif thing not in self.session:
             self.session.refresh(thing)
 
