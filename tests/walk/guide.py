@@ -79,9 +79,7 @@ GREY = """() => [...document.querySelectorAll('button:disabled, [aria-disabled=t
   .map(b => b.outerHTML.slice(0, 160))"""
 HELP = """() => !!document.querySelector('main h1:not(.sr)') && !!document.querySelector('header nav') &&
   !document.querySelector('[data-help]')"""
-DRAWN = (
-    "async () => { await document.fonts.ready; for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }"
-)
+DRAWN = "async () => { await document.fonts.ready; await new Promise(r => setTimeout(r, 60)); }"
 WAYS = "() => document.querySelectorAll('main :is(a[href], button, input, summary, table, dl)').length"
 CHOICE = re.compile(r"[?&](lang|theme)=")
 """Another language or look of the same page."""

@@ -81,7 +81,7 @@ def test_the_list_is_published_and_everybody_reveals(walk: Walk, ref: str, sheet
         member = walk.person(name).go(f"/expert/{ref}/list").follow(f"main a[href='/expert/{ref}/reveal']")
         confirm(member)
         if name in opened:
-            assert member.page.locator("[data-sheetkept]").is_visible()
+            member.page.locator("[data-sheetkept]").wait_for()
             with_key(member, "reveal", again=True)
         else:
             with_key(member, "reveal", again=True, files=[("[data-sheetfile]", sheets[name])])
