@@ -13,7 +13,7 @@ from crypto.errors import CryptoError
 from crypto.inspection import inspect
 from trading.bidding.bids import SealedBid
 from trading.bidding.stored import BidErasure
-from trading.kernel.blobs import NAME, PIECE
+from trading.kernel.blobs import NAME
 from trading.kernel.db import Base
 
 COLUMNS = ("blob", "minutes", "proof", "files", "report")
@@ -45,15 +45,15 @@ def _names_in(value: Any) -> list[str]:
 
 
 def is_named_so(path: Path, name: str) -> bool:
-    """Whether the bytes of a file give its name: their SHA-256, or the sealed root of a bid. The whole file is read; False for none."""
+    """Whether the bytes of a file give its name: the sealed root of a bid, or their SHA-256. The whole file is read; False for none."""
     try:
-        digest = hashlib.sha256()
         with path.open("rb") as source:
-            while piece := source.read(PIECE):
-                digest.update(piece)
-        if digest.hexdigest() == name:
-            return True
-        with path.open("rb") as source:
-            return inspect(source).sealed_root.hex() == name
-    except (OSError, CryptoError):
+            try:
+                if inspect(source).sealed_root.hex() == name:
+                    return True
+            except CryptoError:
+                pass  # no bid, which its first bytes tell, or a damaged one
+            source.seek(0)
+            return hashlib.file_digest(source, "sha256").hexdigest() == name
+    except OSError:
         return False

@@ -89,10 +89,15 @@ append_only(MirrorWaiver.__table__)  # type: ignore[arg-type]
 
 
 def is_good(office: Office, bid: SealedBid) -> bool:
-    """Whether the stored bytes give the root that was signed: the whole file is read, outside any transaction."""
+    """As ``gives``, for the root of the bid's row."""
+    return gives(office, bid.blob, unb64u(bid.sealed_root, 32))
+
+
+def gives(office: Office, blob: str, root: bytes) -> bool:
+    """Whether stored bytes give the root that was signed: the whole file is read, outside any transaction."""
     try:
-        with office.blobs.open(bid.blob) as source:
-            return inspect(source).sealed_root == unb64u(bid.sealed_root, 32)
+        with office.blobs.open(blob) as source:
+            return inspect(source).sealed_root == root
     except (NotFound, CryptoError, OSError):
         return False
 

@@ -167,3 +167,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_below(folder: Path) -> None:
+    """Make all that a folder holds durable, bytes and names."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file():
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(folder)

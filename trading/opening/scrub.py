@@ -17,7 +17,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crypto.canonical import loads, unb64u
 from crypto.errors import CryptoError
-from crypto.inspection import inspect
 from crypto.signatures import payload_of
 from trading.bidding import closing, copies, named_blobs, stored
 from trading.bidding.bids import SealedBid, StandingBid
@@ -25,7 +24,7 @@ from trading.bidding.stored import BROKEN
 from trading.kernel import signed
 from trading.kernel.access import CLOCK, Act
 from trading.kernel.db import Base, Moment
-from trading.kernel.errors import NotFound, Refusal
+from trading.kernel.errors import Refusal
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, View
 from trading.opening.rechecks import alone
@@ -134,14 +133,14 @@ def _is_well(office: Office, name: str) -> bool:
         root = None if bid is None else _signed_root(view, bid)
     if bid is None:
         return named_blobs.is_named_so(office.blobs.path(name), name) or _other_brought_back(office, name)
-    if root is not None and _gives(office, name, root):
+    if root is not None and stored.gives(office, name, root):
         return True
     with office.view(CLOCK) as view:
         lot = view.session.get_one(Lot, bid.lot_id)
         kind = copies.mode_of(view.session, lot, bid.part)
         taken = closing.find(view.session, lot, bid.part) is not None
         stands = view.session.scalar(select(StandingBid.id).where(StandingBid.bid_id == bid.id)) is not None
-    if stored.restore(office, lot, bid, kind) and root is not None and _gives(office, name, root):
+    if stored.restore(office, lot, bid, kind) and root is not None and stored.gives(office, name, root):
         return True
     if stands and not taken:  # round the opening it is looked after by rechecks.py
         _ask_the_bidder(office, bid, lot)
@@ -155,14 +154,6 @@ def _signed_root(view: View, bid: SealedBid) -> bytes | None:
         return None if document is None else unb64u(loads(payload_of(document))["sealed_root"], 32)
     except (Refusal, CryptoError, KeyError, TypeError):
         return None
-
-
-def _gives(office: Office, name: str, root: bytes) -> bool:
-    try:
-        with office.blobs.open(name) as source:
-            return inspect(source).sealed_root == root
-    except (NotFound, CryptoError, OSError):
-        return False
 
 
 def _other_brought_back(office: Office, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trading.kernel.calendar import local_day
+from trading.kernel.calendar import WorkingDayCalendar, local_day
 from trading.kernel.errors import WrongStep
 from trading.rulebook import Rulebook, calendars
 from trading.tendering.tenders import Lot
@@ -32,10 +32,15 @@ def book(lot: Lot) -> Rulebook:
     return Rulebook.from_snapshot(lot.rules)
 
 
-def period(session: Session, lot: Lot, rule: str, anchor: datetime) -> Period:
-    """The period rule ``rule`` gives from the Beijing day of ``anchor``. Refuses: NotFound (no such rule), Invalid (year unknown)."""
+def period(
+    session: Session, lot: Lot, rule: str, anchor: datetime, calendar: WorkingDayCalendar | None = None
+) -> Period:
+    """The period rule ``rule`` gives from the Beijing day of ``anchor``; ``calendar``: where it is read already.
+
+    Refuses: NotFound (no such rule), Invalid (year unknown).
+    """
     rule = str(rule)
-    term = book(lot).term(rule, local_day(anchor), calendars.current(session))
+    term = book(lot).term(rule, local_day(anchor), calendar or calendars.current(session))
     if term is None:
         return Period(rule, anchor, anchor, {"rule": rule, "promptly": True})
     return Period(rule, term.starts_at, term.ends_at, {"rule": rule, **term.facts()})

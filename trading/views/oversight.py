@@ -15,9 +15,11 @@ from sqlalchemy import func, or_, select
 
 from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act
+from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
+from trading.rulebook import calendars
 from trading.tendering import enquiries, terms
 from trading.tendering.tenders import Lot
 from trading.views.agency_queries import ObjectionCard
@@ -70,6 +72,7 @@ class _Known:
     objections: dict[int, list[disputes.Objection]]
     awards: dict[int, list[awards.Award]]
     contracts: dict[int, list[contracts.Contract]]
+    calendar: WorkingDayCalendar
 
     @property
     def lots(self) -> set[int]:
@@ -91,6 +94,7 @@ def _known(view: View, of: Lot | None, running: bool) -> _Known:
         rows(objection, objection.state != "WITHDRAWN", *([objection.answered_at.is_(None)] if running else [])),
         rows(award, *([award.lot_id.not_in(settled)] if running else [])),
         rows(made, *([open_contract] if running else [])),
+        calendars.current(view.session),
     )
 
 
@@ -116,13 +120,18 @@ def _of_lot(view: View, lot: Lot, known: _Known) -> Iterator[Limit]:
         )
     for row in known.awards.get(lot.id, ()):
         made = next(iter(known.contracts.get(lot.id, ())), None)
-        for limit in _after_report(view, lot, agency, row, made):
+        for limit in _after_report(view, lot, agency, row, made, known.calendar):
             if not (stopped and limit.met_at is None):
                 yield limit
 
 
 def _after_report(
-    view: View, lot: Lot, agency: str, row: awards.Award, made: contracts.Contract | None
+    view: View,
+    lot: Lot,
+    agency: str,
+    row: awards.Award,
+    made: contracts.Contract | None,
+    calendar: WorkingDayCalendar,
 ) -> Iterator[Limit]:
     buyer = lot.project.purchaser.name
 
@@ -135,7 +144,7 @@ def _after_report(
     reasons = dict(row.reasons)
     law = procedure_of(lot)
     if (publicity := law.award.publicity) is not None:
-        period = terms.period(view.session, lot, publicity.starts, row.proposed_at)
+        period = terms.period(view.session, lot, publicity.starts, row.proposed_at, calendar)
         yield from one("publicise", agency, publicity.starts, period.ends_at, row.publicity_from, period.reason)
     yield from one("decide", buyer, law.award.decide, row.decide_by, row.decided_at, reasons.get("decide_by", {}))
     yield from one(

@@ -21,7 +21,6 @@ from typing import Any
 
 from crypto import signatures
 from crypto.errors import CryptoError
-from trading.kernel.blobs import PIECE
 from trading.kernel.errors import NotFound, NotReady
 
 KIND = "backup"
@@ -126,12 +125,9 @@ def blob_path(folder: Path, name: str) -> Path:
 
 def digest_of(path: Path) -> tuple[int, str]:
     """(bytes, hex SHA-256) of a file. Raises: OSError."""
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as source:
-        while piece := source.read(PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return size, digest.hexdigest()
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+        return source.tell(), digest
 
 
 def blob_sizes(backup: Path) -> dict[str, int]:

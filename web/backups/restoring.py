@@ -6,7 +6,6 @@ platform starts over a folder that holds that.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from crypto.checkpoints import LOG_KEY, NoteKey
 from migrations import runner
 from trading.kernel import at_rest, log, restored
 from trading.kernel.audit import PlatformKeys
-from trading.kernel.blobs import LocalBlobs, sync_folder
+from trading.kernel.blobs import LocalBlobs, sync_below, sync_folder
 from trading.kernel.clock import parse_moment
 from trading.kernel.db import open_engine
 from trading.kernel.errors import Conflict, NotReady, Refusal
@@ -242,12 +241,7 @@ def _fold(engine: Engine) -> None:
 
 def _put_in_place(half: Settings, settings: Settings, manifest: Manifest) -> None:
     """Move what is whole to where it belongs; ``.restoring`` goes last, so that nothing starts before."""
-    for path in sorted(half.data.rglob("*"), reverse=True):
-        if path.is_file():
-            with path.open("rb") as written:
-                os.fsync(written.fileno())
-        else:
-            sync_folder(path)
+    sync_below(half.data)
     blobs = Path(settings.blobs)
     if blobs.exists():
         blobs.rmdir()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from trading.kernel.clock import parse_moment
+from trading.kernel.errors import NotReady
 from trading.kernel.memory import write_whole
 
 FILE = "backups.json"
+DAY, DRILL = timedelta(days=1), timedelta(days=31)
+"""How old the last backup may be, and the last look through one."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,30 @@ class State:
     at: str = ""
     checked_at: str = ""
     missing: int = 0
+
+    @property
+    def taken(self) -> datetime | None:
+        return _moment(self.at)
+
+    @property
+    def checked(self) -> datetime | None:
+        return _moment(self.checked_at)
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether another backup is due."""
+        return self.taken is None or now - self.taken > DAY
+
+    def is_unchecked(self, now: datetime) -> bool:
+        """Whether one should be looked through again."""
+        return self.checked is None or now - self.checked > DRILL
+
+
+def _moment(text: str) -> datetime | None:
+    """None for none, and for what is no moment."""
+    try:
+        return parse_moment(text) if text else None
+    except NotReady:
+        return None
 
 
 def read(data: Path) -> State:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -25,7 +24,7 @@ from trading.bidding import named_blobs
 from trading.bidding.named_blobs import is_named_so
 from trading.kernel import log
 from trading.kernel.access import CLOCK
-from trading.kernel.blobs import LocalBlobs, sync_folder
+from trading.kernel.blobs import LocalBlobs, sync_below, sync_folder
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, NotReady
 from trading.kernel.faults import fault
@@ -137,7 +136,7 @@ def _take(
     try:
         manifest = _fill(office, settings, folder, half, now, sealed, tell)
         fault("backup.filled")
-        _sync_below(half)
+        sync_below(half)
         half.rename(place / name)
         sync_folder(place)
         fault("backup.named")
@@ -264,16 +263,6 @@ def _copy_files(settings: Settings, to: Path) -> None:
         to.mkdir(exist_ok=True)
         with closing(sqlite3.connect(bank)) as old, closing(sqlite3.connect(to / wiring.BANK_FILE)) as new:
             old.backup(new)
-
-
-def _sync_below(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_file():
-            with path.open("rb") as written:
-                os.fsync(written.fileno())
-        else:
-            sync_folder(path)
-    sync_folder(folder)
 
 
 # --- what goes --------------------------------------------------------------------------------------------------------------------

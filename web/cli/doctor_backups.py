@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from trading.kernel.clock import parse_moment
-from trading.kernel.errors import NotReady
 from web.backups import state
 from web.cli.common import refusal_text
 from web.cli.doctor_finding import Finding
 from web.settings import Settings
 
-DAY, DRILL = timedelta(days=1), timedelta(days=31)
 TAKE = "bidhall backup DIR, each night; docs/operate/backup.md"
 CHECK = "bidhall backup DIR --check, and once a month a restoration into an empty folder"
 
@@ -22,8 +19,7 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
     from web.wiring import is_rehearsal
 
     held = state.read(settings.data)
-    taken, checked = _moment(held.at), _moment(held.checked_at)
-    if taken is None:
+    if held.taken is None:
         if is_rehearsal(settings.data):
             return [Finding("backup", "ok", "no backup: a rehearsal needs none")]
         return [Finding("backup", "warning", "no backup was ever taken from here", TAKE)]
@@ -31,9 +27,9 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
     if held.missing:
         what = f"the newest backup lacks {held.missing} files which the platform itself had lost"
         found.append(Finding("backup_lacks", "error", what, "see blob_missing; bring them back from the mirror"))
-    if now - taken > DAY:
+    if held.is_old(now):
         found.append(Finding("backup_old", "warning", f"the last backup is of {held.at} ({held.folder})", TAKE))
-    if checked is None or now - checked > DRILL:
+    if held.is_unchecked(now):
         since = f"last looked through at {held.checked_at}" if held.checked_at else "never looked through"
         found.append(Finding("backup_unchecked", "warning", f"the backups in {held.folder} were {since}", CHECK))
     return found or [Finding("backup", "ok", f"{held.folder}: of {held.at}, looked through at {held.checked_at}")]
@@ -48,10 +44,3 @@ def restored(office: Any) -> list[Finding]:
     if trouble is None:
         return []
     return [Finding("restored", "error", refusal_text(trouble, "en"), "/admin/restored, or bidhall memory declare")]
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return parse_moment(text) if text else None
-    except NotReady:
-        return None

@@ -13,7 +13,6 @@ from flask_babel import gettext as _
 from trading.kernel import log, outbox
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
-from trading.kernel.clock import parse_moment
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Backlog
@@ -31,7 +30,6 @@ from web.words import formatting
 from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
-DAY, MONTH = timedelta(days=1), timedelta(days=31)
 TRIES = outbox.MAX_TRIES
 MOST_BYTES = 500_000
 
@@ -141,20 +139,19 @@ def _mirror(folder: Path, view: View) -> list[tuple[str, str, str]]:
 def _backups(folder: Path, view: View) -> list[tuple[str, str, str]]:
     """When the last backup was taken from this data folder, and when one was last looked through."""
     held = state.read(folder)
-    if not held.at:
+    if held.taken is None:
         if wiring.is_rehearsal(folder):
             return []
         return [("warn", _("No backup was ever taken from here"), _("each night: bidhall backup DIR"))]
-    taken = parse_moment(held.at)
-    level = "ok" if view.now - taken <= DAY else "warn"
+    level = "warn" if held.is_old(view.now) else "ok"
     found = [
         (
             level,
-            _("Last backup: %(at)s", at=_moment(taken, view)),
+            _("Last backup: %(at)s", at=_moment(held.taken, view)),
             "" if level == "ok" else _("each night: bidhall backup DIR"),
         )
     ]
-    if not held.checked_at or view.now - parse_moment(held.checked_at) > MONTH:
+    if held.is_unchecked(view.now):
         found.append(
             ("warn", _("No backup was looked through for a month"), _("once a month: bidhall backup DIR --check"))
         )
