@@ -151,10 +151,10 @@ class Memory:
     def _continues(self, session: Session, one: Remembered, last: Any) -> Refusal | None:
         size, old = 0 if last is None else last.tick + 1, one.checkpoint.size
         facts = {"where": one.where, "remembered": old, "at": one.at, "size": size}
-        if old > size and not self.excused(session, one.checkpoint):
-            return NotReady("memory.behind", last=write_moment(floor_second(last.at)) if last else "-", **facts)
         if old > size:
-            return None
+            if self.excused(session, one.checkpoint):
+                return None
+            return NotReady("memory.behind", last=write_moment(floor_second(last.at)) if last else "-", **facts)
         try:
             newest = checkpoints.verify_checkpoint(last.checkpoint, self.key)
             proof = log.consistency_proof(session, old, size)

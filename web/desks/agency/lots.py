@@ -204,8 +204,8 @@ def do_edit_lot(unit: UnitOfWork, form: Form, ref: str) -> str:
         asked = bid_forms.with_lists(lot.form, items=items, files=files, entries=entries)
         tenders.edit_lot(unit, lot, seen=form.version, form=asked, **held)
     except Invalid as refusal:
-        fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
-        raise moved(refusal, fields) from refusal
+        places = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
+        raise moved(refusal, places) from refusal
     return f"/agency/lots/{ref}"
 
 
