@@ -57,7 +57,7 @@ def test_it_fails_where_it_was_told_to() -> None:
     assert passes(2, "c") == [] and passes(2) == [1]
     faults.arm("a.b:sleep=0.2")
     began = time.monotonic()
-    assert passes(2) == [] and 0.15 < time.monotonic() - began < 2
+    assert passes(2) == [] and 0.15 < time.monotonic() - began < 10
 
 
 def test_armed_by_the_environment_a_process_kills_itself() -> None:
