@@ -26,7 +26,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
-from trading.procedures import fields
+from trading.procedures import fields, procedure_of
 from trading.procedures.field import TEXT
 from trading.rulebook import Finding, calendars
 from trading.tendering import documents, notices, signed_terms
@@ -67,7 +67,7 @@ def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[F
         findings = plan_findings(session, lot, now)
         for one in rulebook.breaches(findings):
             faults.add(one.field, one.code, **({"rule": one.rule} | one.facts))
-    if lot.ceiling > lot.budget:
+    if lot.ceiling > lot.budget and procedure_of(lot).ceiling_within is not None:
         faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text())
     check_deposit(faults, "", lot.project, lot.budget, lot.deposit, book_of(lot, now))
     if not lot.scheme:

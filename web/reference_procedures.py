@@ -50,7 +50,7 @@ def _rows(law: Procedure) -> Iterable[tuple[str, str, str]]:
         yield "a filing must hold", listed(fields), cited(rule)
     yield "stages shown to the public", " → ".join(one.code for one in law.public_stages), ""
     yield "envelopes", "; or ".join(" and ".join(one) for one in law.envelopes), ""
-    yield "prices", _prices(law), cited(law.ceiling, law.base_price, *law.abnormal_prices)
+    yield "prices", _prices(law), cited(law.ceiling_within, law.ceiling, law.base_price, *law.abnormal_prices)
     yield (
         "fewest bids at the deadline",
         f"else the lot fails (`{law.minimum.fails_by}`)",
@@ -102,7 +102,7 @@ def _rows(law: Procedure) -> Iterable[tuple[str, str, str]]:
 
 
 def _prices(law: Procedure) -> str:
-    said = ["a ceiling"]
+    said = ["a ceiling" if law.ceiling_within is None else "a ceiling within the budget"]
     if law.base_price is not None:
         said.append("a base price may be bound")
     if law.coefficient:

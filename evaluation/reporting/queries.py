@@ -495,7 +495,7 @@ def _report_step(view: View, panel: Panel, seat: Seat) -> str:
         return "recheck" if seat.is_chair else "wait_recheck"  # nothing goes on before (rule E-01e)
     if row is None and panel.lot.two_envelopes and (step := _prices_step(view, panel, seat)):
         return step
-    if row is None:
+    if row is None or report.ties_open(row.facts):
         return "draw_up" if seat.is_chair else "wait_report"
     if seat.no in report.unsigned(row):
         return "sign"

@@ -40,6 +40,8 @@ SIGNATURE = "report-signature"
 """The kind of document a member signs: ``{v, at, tender, lot, expert, report, dissent}``."""
 _KEYS = {"v", "at", "tender", "lot", "expert", "report", "dissent"}
 MOST_DISSENT = 4000
+SETTLED_BY_PANEL = ("panel", "draw")
+"""Ways of settling a tie that take place before the report: by the panel, or by lot before it (rule E-07)."""
 
 
 class Report(Base):
@@ -201,8 +203,8 @@ def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -
 
 def draw_up(work: UnitOfWork, panel: Panel, *, tie_break: Sequence[str] = ()) -> Report:
     """The chair has the report drawn up from the revealed sheets, or where nothing is scored from the findings, which are closed by it.
-    ``tie_break``: bidders still equal after the lower quote, in the order the panel has voted, where the scheme leaves ties to it (rules
-    E-07, E-08b). Until somebody has signed it may be drawn up again.
+    ``tie_break``: bidders still equal after the lower quote, in the order the panel has voted or drawn by lot before all its members, where
+    the scheme leaves ties to it or to a draw (rules E-07, E-08b). Until somebody has signed it may be drawn up again.
 
     Refuses: NotAllowed, NotFound, WrongStep, Conflict ``report.signed_already``, Invalid (``report.objective_differs``, ``report.tie``, …).
     """
@@ -233,8 +235,8 @@ def draw_up(work: UnitOfWork, panel: Panel, *, tie_break: Sequence[str] = ()) ->
 
 
 def _check_tie_break(session: Session, panel: Panel, facts: Mapping[str, Any], tie_break: Sequence[str]) -> None:
-    """Only what the scheme leaves to the panel, and only those who are equal without it."""
-    if facts["tie_rule"] != "panel":
+    """Only what the scheme has settled in the panel's room, and only those who are equal without it."""
+    if facts["tie_rule"] not in SETTLED_BY_PANEL:
         raise Invalid("report.tie", rule=facts["tie_rule"])
     equal = {bidder for group in facts_of(session, panel)["ties"] for bidder in group}
     if set(tie_break) - equal or len(set(tie_break)) != len(tie_break):
@@ -258,7 +260,8 @@ def signature_document(report: Report, seat: Seat, *, at: str, dissent: str = ""
 def sign(work: UnitOfWork, report: Report, envelope: Any) -> ReportSignature:
     """A member signs the report, or dissents with reasons in the signed document (rule P-43).
 
-    Refuses: NotAllowed, SignInNeeded, NotFound, WrongStep, Conflict ``report.signed``, ``report.old``, Invalid ``report.bad_signature``.
+    Refuses: NotAllowed, SignInNeeded, NotFound, WrongStep ``report.tie_open`` (after the report nobody could settle what it leaves equal),
+    Conflict ``report.signed``, ``report.old``, Invalid ``report.bad_signature``.
     """
     work.require(Act.REPORT_SIGN)
     panel = report.panel
@@ -268,6 +271,8 @@ def sign(work: UnitOfWork, report: Report, envelope: Any) -> ReportSignature:
         raise Conflict("report.old")
     if any(one.seat_id == seat.id for one in report.signatures):
         raise Conflict("report.signed")
+    if equal := ties_open(report.facts):
+        raise WrongStep("report.tie_open", bidders=equal)
     try:
         told = verify(envelope, SIGNATURE, panels.sign_key(work.session, seat))
         if told.keys() != _KEYS or not isinstance(told["dissent"], str) or len(told["dissent"]) > MOST_DISSENT:
@@ -292,6 +297,11 @@ def sign(work: UnitOfWork, report: Report, envelope: Any) -> ReportSignature:
 def find(session: Session, panel: Panel) -> Report | None:
     """The report of the panel's round."""
     return session.scalar(select(Report).where(Report.panel_id == panel.id, Report.round == panel.round))
+
+
+def ties_open(facts: Mapping[str, Any]) -> list[str]:
+    """Bidders a report leaves equal although its scheme has ties settled in the panel's room (rule E-07)."""
+    return [bidder for group in facts["ties"] for bidder in group] if facts["tie_rule"] in SETTLED_BY_PANEL else []
 
 
 def report(session: Session, panel: Panel) -> Report:

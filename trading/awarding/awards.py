@@ -22,6 +22,7 @@ from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.opening import findings
+from trading.opening.ceremony import OpenedBid
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
 from trading.procedures.procedure import PUBLICITY_ENDS
@@ -116,7 +117,8 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
 
 
 def publicise(work: UnitOfWork, lot: Lot) -> Award:
-    """Publish the candidates for at least three days, to the end of a working day (rules T-17, N-10), where the procedure has a publicity.
+    """Publish the candidates for at least three days, to the end of a working day (rules T-17, N-10), where the procedure has a publicity:
+    as many as its rule says, and who shares the last of these places with another (rule E-08b).
 
     Refuses: NotAllowed (not of this project), WrongStep, Invalid ``award.no_publicity``, Conflict as ``signed_award.require``.
     """
@@ -133,7 +135,8 @@ def publicise(work: UnitOfWork, lot: Lot) -> Award:
     row.reasons = {**row.reasons, "publicity_until": due.reason}
     row.version += 1
     most = terms.book(lot).rule(publicity.most).whole
-    body = {"candidates": [_shown(r) for r in row.ranking[:most]], "report": row.report}
+    last = row.ranking[:most][-1]["rank"]
+    body = {"candidates": [_shown(r) for r in row.ranking if r["rank"] <= last], "report": row.report}
     notices.post(work, lot, "candidates", title=lot.title, body=body, until=due.ends_at)
     return row
 
@@ -200,7 +203,8 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
 
 
 def announce(work: UnitOfWork, lot: Lot) -> Award:
-    """Result notice and award notice at the same time; losers are told why, with their own score and rank (rules T-12, T-13, TL art. 45).
+    """Result notice and award notice at the same time; losers are told why, with their own score and rank, and who was not ranked that it
+    was not (rules T-12, T-13, TL art. 45, O87 art. 69).
 
     Refuses: NotAllowed, WrongStep, Conflict as ``signed_award.require``.
     """
@@ -218,7 +222,7 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
         shown = terms.period(work.session, lot, law.award.shown, work.now)
         until, reasons["result_until"] = shown.ends_at, shown.reason
         if (period := law.remedies.window("result").period) is not None:
-            challenge = terms.period(work.session, lot, period, shown.ends_at)
+            challenge = terms.period_after(work.session, lot, period, shown.ends_at)
             row.challenge_until, reasons["challenge_until"] = challenge.ends_at, challenge.reason
     contract = terms.period(work.session, lot, law.contract.sign, work.now)
     row.announced_at, row.contract_by = work.now, contract.ends_at
@@ -243,6 +247,11 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
             rank=r["rank"],
             total=r["total"],
         )
+    ranked = {r["party_id"] for r in row.ranking}
+    opened = select(OpenedBid.party_id).where(OpenedBid.lot_id == lot.id).distinct().order_by(OpenedBid.party_id)
+    for party_id in work.session.scalars(opened):
+        if party_id not in ranked:
+            work.send(f"award/{lot.ref}/{party_id}", to=f"party:{party_id}", template="award.not_ranked", lot=lot.ref)
     return row
 
 

@@ -149,6 +149,7 @@ PROCEDURE = Procedure(
         missing="E-25",
     ),
     ceiling=RuleRef("C-04"),
+    ceiling_within=RuleRef("C-02"),
     consortium="GPReg art. 22",
     intention=RuleRef("A-06"),
     abnormal_prices=(RuleRef("2.9.mean"), RuleRef("2.9.second"), RuleRef("2.9.ceiling")),

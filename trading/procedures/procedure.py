@@ -253,8 +253,9 @@ class Money:
 class Procedure:
     """One method of procurement. ``law``: its regime by name, ``scope``: in a sentence for whoever chooses; ``envelopes``: how a bid may be
     parted; ``evaluation``: ids of the evaluation methods a scheme may use; ``coefficient``: whether one may be drawn for the price formula;
-    ``base_price``, ``intention``: rule, None where there is no such thing; ``ceiling``: rule of a price above it; ``abnormal_prices``: rows
-    by which a low price is prompted for; ``consortium``: article on bidding both alone and jointly."""
+    ``base_price``, ``intention``: rule, None where there is no such thing; ``ceiling``: rule of a price above it; ``ceiling_within``: rule by
+    which it stays within the budget, None where it may be above; ``abnormal_prices``: rows by which a low price is prompted for;
+    ``consortium``: article on bidding both alone and jointly."""
 
     id: str
     regime: str
@@ -277,6 +278,7 @@ class Procedure:
     ceiling: RuleRef
     consortium: str
     coefficient: bool = False
+    ceiling_within: RuleRef | None = None
     base_price: RuleRef | None = None
     intention: RuleRef | None = None
     abnormal_prices: tuple[RuleRef, ...] = ()

@@ -101,7 +101,6 @@ class Lot(Base):
     __table_args__ = (
         UniqueConstraint("tender_id", "no"),
         CheckConstraint(state_check(LOT_FLOW), name="state"),
-        CheckConstraint("ceiling_minor <= budget_minor", name="ceiling_within_budget"),
         CheckConstraint(
             "state IN ('ACCEPTED', 'TERMINATED', 'ARCHIVED') OR (published_at IS NOT NULL AND rules IS NOT NULL)",
             name="published",
@@ -207,12 +206,12 @@ TENDER_PREFIX = "KP"
 _WRITTEN = {one.name: one for one in fields.WRITTEN}
 
 
-def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
+def check_lot(faults: Faults, where: str, project: Project, value: Mapping[str, Any]) -> None:
     """Note every fault of a lot's fields under ``where`` + field."""
     for one in fields.asked():
         if one.kind == TEXT and one.needed == DRAFT and not str(value[one.name]).strip():
             faults.add(where + one.name, "form.required")
-    check_amounts(faults, where, value["budget"], value["ceiling"], value["deposit"])
+    check_amounts(faults, where, project, value["budget"], value["ceiling"], value["deposit"])
     for one in fields.asked():
         ask, count = one.ask, value[one.name]
         if one.kind != COUNT or ask is None or (ask.blank and count == 0):
@@ -232,13 +231,14 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
         faults.add(where + "coefficients", "lot.coefficient_twice")
 
 
-def check_amounts(faults: Faults, where: str, budget: Money, ceiling: Money, deposit: Money) -> None:
-    """Note what is wrong with the amounts of a lot, each for itself and against the others."""
+def check_amounts(faults: Faults, where: str, project: Project, budget: Money, ceiling: Money, deposit: Money) -> None:
+    """Note what is wrong with the amounts of a lot, each for itself and against the others. A ceiling above the budget is unlawful where
+    the project's procedure says so (rule C-02)."""
     if not budget.is_positive:
         faults.add(where + "budget", "lot.budget_positive")
     if len({budget.currency, ceiling.currency, deposit.currency}) > 1:
         faults.add(where + "ceiling", "money.currencies_differ", one=budget.currency, other=ceiling.currency)
-    elif ceiling > budget:
+    elif ceiling > budget and procedure_of(project).ceiling_within is not None:
         faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text())
     if not ceiling.is_positive:
         faults.add(where + "ceiling", "lot.ceiling_positive")
@@ -332,7 +332,7 @@ def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterab
     if not values:
         faults.add("lots", "form.required")
     for place, value in enumerate(values):
-        check_lot(faults, f"lots.{place}.", value)
+        check_lot(faults, f"lots.{place}.", project, value)
     faults.refuse_if_any()
     check_total(faults, project, (value["budget"] for value in values))
     faults.refuse_if_any()
@@ -383,7 +383,7 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     check_version(lot, seen)
     value = _complete(_held(lot) | changes, lot.project)
     faults = Faults()
-    check_lot(faults, "", value)
+    check_lot(faults, "", lot.project, value)
     faults.refuse_if_any()
     check_total(faults, lot.project, [value["budget"], budgets_beside(work.session, lot)])
     faults.refuse_if_any()

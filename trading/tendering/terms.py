@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -44,3 +44,12 @@ def period(
     if term is None:
         return Period(rule, anchor, anchor, {"rule": rule, "promptly": True})
     return Period(rule, term.starts_at, term.ends_at, {"rule": rule, **term.facts()})
+
+
+def period_after(session: Session, lot: Lot, rule: str, ended: datetime) -> Period:
+    """The period rule ``rule`` gives from the end of another one. ``ended``: 24:00 of the last day of that one, which is the instant at which
+    the next day begins; what follows is counted from the last day itself (GPReg art. 53).
+
+    Refuses: as ``period``.
+    """
+    return period(session, lot, rule, ended - timedelta(microseconds=1))

@@ -309,6 +309,8 @@ def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
     steps.score(world, ref, given)
     codes = names(world, ref)
     assert steps.draw_up(world, ref)["ties"] == [codes]
+    with pytest.raises(WrongStep, match="report.tie_open"):  # after the report nobody could settle it
+        sign_all(world, ref)
     with pytest.raises(Invalid, match="report.tie_names"):
         steps.draw_up(world, ref, tie_break=("X",))
     facts = steps.draw_up(world, ref, tie_break=(codes[2], codes[0]))
@@ -316,6 +318,22 @@ def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
     sign_all(world, ref)
     award = steps.conclude(world, ref)
     assert award.ranking[0]["bidder"] == codes[2]
+
+
+def test_a_tie_left_to_a_draw_takes_the_order_drawn_in_the_room(world: World) -> None:
+    forms = {name: form(price="2700000.00") for name in world.bidders}
+    ref = steps.opened(world, scheme=SCHEMES["GP"] | {"tie": "draw"}, forms=forms)
+    steps.qualify(world, ref)
+    steps.seated(world, ref)
+    steps.conform(world, ref)
+    codes = names(world, ref)
+    same = {(bidder, "plan"): "30.00" for bidder in codes}
+    steps.score(world, ref, dict.fromkeys(steps.usernames(world, ref).values(), same))
+    assert steps.draw_up(world, ref)["ties"] == [codes]
+    facts = steps.draw_up(world, ref, tie_break=tuple(reversed(codes)))
+    assert [one["bidder"] for one in facts["bids"]] == list(reversed(codes)) and not facts["ties"]
+    sign_all(world, ref)
+    assert [one["rank"] for one in steps.conclude(world, ref).ranking] == [1, 2, 3]
 
 
 def test_a_tie_left_to_the_purchaser_is_not_the_panels_to_break(world: World) -> None:

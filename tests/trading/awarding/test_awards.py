@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from bench.worlds import world_in
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.rows import unchanged
@@ -17,6 +19,8 @@ from tests.kit.world import World
 from trading.awarding import awards, disputes
 from trading.awarding.awards import Award
 from trading.kernel import outbox
+from trading.kernel.calendar import local_day
+from trading.kernel.deadlines import chain
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
 from trading.tendering.notices import Notice
 
@@ -152,11 +156,11 @@ def tied(world: World, tie: str) -> str:
     return ref
 
 
-def test_a_tie_is_not_decided_by_chance(world: World) -> None:
-    ref = tied(world, "panel")
-    with unchanged(world), pytest.raises(Invalid) as refusal:
-        act(world, ref, "buyer", awards.decide)
-    assert refusal.value.code == "award.tied" and len(refusal.value.facts["bidders"]) == 3
+@pytest.mark.parametrize("rule", ["panel", "draw"])
+def test_a_tie_to_be_settled_in_the_room_never_leaves_it_unsettled(world: World, rule: str) -> None:
+    with pytest.raises(WrongStep) as refusal:
+        tied(world, rule)
+    assert refusal.value.code == "report.tie_open" and len(refusal.value.facts["bidders"]) == 3
 
 
 def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with_a_ground(world: World) -> None:
@@ -207,6 +211,63 @@ def test_everybody_is_told_at_the_same_time(world: World) -> None:
         )
         assert kinds == ["result", "award"]
     assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
+
+
+@pytest.mark.parametrize("on", [(3, 25), (3, 27), (4, 2), (4, 30), (9, 30)], ids=str)
+def test_the_challenge_is_counted_from_the_last_day_of_the_notice_as_anybody_recomputes_it(
+    world: World, on: tuple[int, int]
+) -> None:
+    """GPReg art. 53: what should have been known on the day the result notice ends. 30 April is a Thursday before a holiday."""
+    ref = stages.proposed(world)
+    act(world, ref, "buyer", awards.decide)
+    world.clock.set(beijing(*on, 10))
+    row = act(world, ref, "agent", awards.announce)
+    told = chain({}, {"regime": "gp", "result_notice_date": f"2026-{on[0]:02}-{on[1]:02}"})
+    assert row.challenge_until is not None
+    assert local_day(row.challenge_until - MOMENT).isoformat() == told["challenge_until"]
+    with world.view("clock") as view:
+        notice = view.session.scalars(select(Notice).where(Notice.kind == "result")).one()
+    assert notice.until is not None and local_day(notice.until - MOMENT).isoformat() == told["notice_period_ends"]
+
+
+def test_who_was_rejected_is_told_of_the_result_too(world: World) -> None:
+    steps.library(world)
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    steps.seated(world, ref)
+    steps.conform(world, ref, reject=("bidder3",))
+    steps.score(world, ref)
+    steps.report_and_conclude(world, ref)
+    row = act(world, ref, "agent", awards.publicise)
+    assert row.publicity_until is not None
+    world.clock.set(row.publicity_until)
+    act(world, ref, "buyer", awards.decide)
+    act(world, ref, "agent", awards.announce)
+    with world.view("clock") as view:
+        told = {m.to: m.template for m in view.session.scalars(select(outbox.Message)) if "award." in m.template}
+    assert told.pop(f"party:{world.party_ids['bidder3']}") == "award.not_ranked"
+    assert sorted(told.values()) == ["award.lost", "award.won"]
+
+
+def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) -> None:
+    """E-08b: at most three are published, and of those equal at the third place none is left out by chance."""
+    with world_in(tmp_path, 4) as world:
+        steps.library(world)
+        same = {name: opening_steps.form("WORKS") for name in world.bidders}
+        ref = steps.opened(world, "WORKS", scheme=SCHEMES["WORKS"] | {"tie": "purchaser"}, forms=same)
+        opening_steps.draw_coefficient(world, ref)
+        steps.seated(world, ref)
+        steps.conform(world, ref)
+        codes = [sealing.code_of(world, name) for name in world.bidders]
+        points = {
+            (code, criterion): full for code in codes for criterion, full in (("design", "30.00"), ("team", "10.00"))
+        }
+        steps.score(world, ref, dict.fromkeys(steps.usernames(world, ref).values(), points))
+        steps.report_and_conclude(world, ref)
+        act(world, ref, "agent", awards.publicise)
+        with world.view("clock") as view:
+            notice = view.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
+        assert [one["rank"] for one in notice.body["candidates"]] == [1, 1, 1, 1]
 
 
 def test_the_ranking_is_handed_down_once_and_by_the_panel_alone(world: World) -> None:

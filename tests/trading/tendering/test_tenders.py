@@ -196,6 +196,14 @@ def test_money_of_lots(world: World) -> None:
     assert [fault.code for fault in refusal.value.faults] == ["tender.over_budget"]
 
 
+def test_only_procurement_keeps_the_ceiling_within_the_budget(world: World) -> None:
+    """C-02 is a rule of procurement; a works ceiling is what the bill of quantities comes to."""
+    ref = world.lot("BIDDING", "WORKS", ceiling=yuan("3000000.01"))
+    with world.view("agent") as view:
+        lot = world.lot_in(view, ref)
+        assert lot.ceiling > lot.budget and lot.state == "BIDDING"
+
+
 def test_two_lots_share_the_budget(world: World) -> None:
     project = world.project()
     half = {"budget": yuan("1500000"), "ceiling": yuan("1500000"), "deposit": yuan("0")}

@@ -57,7 +57,7 @@ def amount_lines(
         typed = {name: form.money(where + name, needed=False) for name in AMOUNTS}
         budget, ceiling, deposit = (typed[name] or Money.zero(project.currency) for name in AMOUNTS)
         faults = Faults()
-        tenders.check_amounts(faults, where, budget, ceiling, deposit)
+        tenders.check_amounts(faults, where, project, budget, ceiling, deposit)
         planning.check_deposit(faults, where, project, budget, deposit, book)
         cap, rule = planning.deposit_cap(project, budget, book)
         if typed["budget"]:
@@ -65,7 +65,11 @@ def amount_lines(
             text = _("At most %(cap)s (rule %(rule)s).", cap=_money(cap), rule=rule)
             lines[where + "deposit"] = _line(text, "ok" if deposit.is_positive else "")
             if typed["ceiling"]:
-                lines[where + "ceiling"] = _line(_("Within the budget."), "ok")
+                lines[where + "ceiling"] = (
+                    _line(_("Within the budget."), "ok")
+                    if ceiling <= budget
+                    else _line(_("Above the budget: an award at this price is not paid for yet."), "warn")
+                )
         for fault in (*faults.found, *form.faults.found):
             if form.shown(fault.where) and fault.where.startswith(where):
                 lines[fault.where] = _line(said(fault), "stop")

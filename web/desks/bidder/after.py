@@ -348,7 +348,8 @@ def open_stages(row: Lot, view: View) -> list[tuple[str, datetime]]:
         else:
             last = moments[window.anchor]
             if last is not None and window.period is not None:
-                last = terms.period(view.session, row, window.period, last).ends_at
+                count = terms.period_after if window.anchor == NOTICE_ENDS else terms.period
+                last = count(view.session, row, window.period, last).ends_at
         if last is not None and view.now < last:
             found.append((window.stage, last))
     return found

@@ -37,7 +37,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     ),
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called",),
-    "result": ("award.won", "award.lost", "award.lost_by_price"),
+    "result": ("award.won", "award.lost", "award.lost_by_price", "award.not_ranked"),
     "followed": (
         "follow.correction",
         "follow.clarification",
@@ -67,6 +67,7 @@ _UNDER_LOT = {
     "award.won": "/outcome",
     "award.lost": "/outcome",
     "award.lost_by_price": "/outcome",
+    "award.not_ranked": "/outcome",
     "bid.copy_wanted": "/copy",
     "opening.bid_failed": "/opening",
     "opening.ruling": "/opening",
