@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from trading.availability import deadline_faults
-from trading.awarding import contracts, disputes
+from trading.awarding import contracts
 from trading.bidding import bids, closing, floods, officer_news, signed_bids
 from trading.custody import officers, signed_policies
 from trading.kernel import log
@@ -27,6 +27,7 @@ from trading.kernel.errors import Conflict, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork
 from trading.procedures import procedure_of
+from trading.remedies import disputes
 from trading.tendering import notices, terms
 from trading.tendering.tenders import LOT_FLOW, Lot
 

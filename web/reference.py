@@ -107,8 +107,8 @@ def flows() -> list[Flow]:
     from deposits.refunds import refunds
     from evaluation.panels import panels
     from trading.availability import deadline_faults
-    from trading.awarding import disputes
     from trading.opening import ceremony
+    from trading.remedies import disputes
     from trading.tendering import projects, tenders
 
     return [

@@ -13,11 +13,11 @@ from evaluation.methods.panel_rules import minimum_members
 from tests.kit import stages
 from tests.kit.world import World
 from trading import procedures, timeline
-from trading.awarding import disputes
 from trading.kernel.access import ROLES, Actor, Role
 from trading.kernel.errors import WrongStep
 from trading.procedures import PROCEDURES, Procedure
 from trading.procedures.procedure import rule_refs
+from trading.remedies import disputes
 from trading.rulebook import Rulebook
 from trading.rulebook import select as rules_of
 from trading.tendering import notices

@@ -1,1 +1,1 @@
-"""From the panel's ranking to the archive: awards, disputes, contracts."""
+"""From the panel's ranking to the archive: awards, contracts."""

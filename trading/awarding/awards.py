@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, se
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.documents import sign_document
-from trading.awarding import disputes, signed_award
+from trading.awarding import signed_award
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -26,6 +26,7 @@ from trading.opening.ceremony import OpenedBid
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
 from trading.procedures.procedure import PUBLICITY_ENDS
+from trading.remedies import disputes
 from trading.tendering import notices, terms
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import LOT_FLOW, Lot

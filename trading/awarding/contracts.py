@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading.awarding import awards, disputes
+from trading.awarding import awards
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Faults, NotFound
 from trading.kernel.work import UnitOfWork
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
+from trading.remedies import disputes
 from trading.tendering import notices, terms
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import LOT_FLOW, Lot

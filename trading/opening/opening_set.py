@@ -19,6 +19,7 @@ from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
 from trading.opening import signed_opening, technical
 from trading.opening.ceremony import OPENS_IN, Opening, find, opened_bids
+from trading.remedies import disputes
 from trading.tendering.tenders import Lot
 
 
@@ -28,7 +29,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
 
     Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``; held by a fault before the deadline), TooEarly
     (closing tick not sealed, ``opens_at``, a late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict
-    (published already; ``claim.open``: a claim of omission waits; and as ``signed_opening.require_listed``).
+    (published already; ``claim.open``: a claim of omission waits; ``objection.open``: one to the documents is not answered; and as
+    ``signed_opening.require_listed``).
     """
     work.require(Act.OPENING_HOST)
     work.lock(lot)
@@ -48,6 +50,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     if log.tick_of(work.session, row.deadline_c) is None:
         raise TooEarly("closing.not_sealed", ref=lot.ref)
     claims.require_none_open(work.session, lot, part)
+    disputes.refuse_opening(work.session, lot)
     if late_close.is_awaited(work.session, lot, row, policy.deadline):
         raise TooEarly("closing.late_needs_supervisor", closing=row.tick_at, deadline=policy.deadline)
     if part != officers.PRICE:

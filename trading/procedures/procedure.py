@@ -203,8 +203,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Remedies:
-    """``kind``: objection (异议) or challenge (质疑). ``stops``: steps that wait until what was filed about the result is answered;
-    ``upheld_stops``: steps that an upheld one bars. ``forfeit``: the period against a decision to keep a deposit; ``forfeit_by``: whether
+    """``kind``: objection (异议) or challenge (质疑). ``opening_waits``: whether bids are opened only when everything filed about the
+    documents is answered. ``stops``: steps that wait until what was filed about the result is answered; ``upheld_stops``: steps that an
+    upheld one bars. ``forfeit``: the period against a decision to keep a deposit; ``forfeit_by``: whether
     that goes by the same kind of remedy, or by complaint to the supervisory body."""
 
     kind: str
@@ -216,6 +217,7 @@ class Remedies:
     upheld_stops: tuple[str, ...]
     forfeit: RuleRef
     forfeit_by: str
+    opening_waits: bool = False
 
     def window(self, stage: str) -> Window:
         return next(one for one in self.windows if one.stage == stage)
@@ -253,8 +255,8 @@ class Money:
 class Procedure:
     """One method of procurement. ``law``: its regime by name, ``scope``: in a sentence for whoever chooses; ``envelopes``: how a bid may be
     parted; ``evaluation``: ids of the evaluation methods a scheme may use; ``coefficient``: whether one may be drawn for the price formula;
-    ``base_price``, ``intention``: rule, None where there is no such thing; ``ceiling``: rule of a price above it; ``ceiling_within``: rule by
-    which it stays within the budget, None where it may be above; ``abnormal_prices``: rows by which a low price is prompted for;
+    ``base_price``, ``intention``: rule, None where there is no such thing; ``ceiling``: rule of a price above it; ``ceiling_within``: rule
+    by which it stays within the budget, None where it may be above; ``abnormal_prices``: rows by which a low price is prompted for;
     ``consortium``: article on bidding both alone and jointly."""
 
     id: str

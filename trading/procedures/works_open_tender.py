@@ -134,6 +134,7 @@ PROCEDURE = Procedure(
         upheld_stops=("decide",),
         forfeit=RuleRef("T-27"),
         forfeit_by="complaint",
+        opening_waits=True,
     ),
     money=Money(
         refunds=(Refund("contract_signed_all", SIGNED),),

@@ -47,8 +47,8 @@ def period(
 
 
 def period_after(session: Session, lot: Lot, rule: str, ended: datetime) -> Period:
-    """The period rule ``rule`` gives from the end of another one. ``ended``: 24:00 of the last day of that one, which is the instant at which
-    the next day begins; what follows is counted from the last day itself (GPReg art. 53).
+    """The period rule ``rule`` gives from the end of another one. ``ended``: 24:00 of the last day of that one, the instant at which the
+    next day begins; what follows is counted from the last day itself (GPReg art. 53).
 
     Refuses: as ``period``.
     """

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from trading import rulebook
-from trading.awarding import awards, contracts, disputes
+from trading.awarding import awards, contracts
 from trading.custody import officers
 from trading.kernel.access import Act, Role, fitting
 from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
@@ -22,6 +22,7 @@ from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.parties.parties import Party
+from trading.remedies import disputes
 from trading.rulebook import calendars
 from trading.rulebook.timetable import Bound
 from trading.tendering import planning, projects

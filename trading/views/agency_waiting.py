@@ -12,7 +12,6 @@ from sqlalchemy.orm import selectinload
 
 from trading.awarding.awards import Award
 from trading.awarding.contracts import Contract
-from trading.awarding.disputes import OPEN, Objection
 from trading.custody import successions
 from trading.custody.officers import PolicyChange
 from trading.draws import Draw, awaits_tenderee
@@ -20,6 +19,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.work import View
 from trading.procedures import procedure_of
+from trading.remedies.disputes import OPEN, Objection
 from trading.rulebook import calendars
 from trading.tendering.enquiries import Enquiry
 from trading.tendering.projects import Project

@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from trading.awarding import awards, contracts, disputes
+from trading.awarding import awards, contracts
 from trading.kernel.access import Act
 from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
+from trading.remedies import disputes
 from trading.rulebook import calendars
 from trading.tendering import enquiries, terms
 from trading.tendering.tenders import Lot

@@ -16,12 +16,13 @@ from tests.kit.rows import unchanged
 from tests.kit.schemes import SCHEMES
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading.awarding import awards, disputes
+from trading.awarding import awards
 from trading.awarding.awards import Award
 from trading.kernel import outbox
 from trading.kernel.calendar import local_day
 from trading.kernel.deadlines import chain
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
+from trading.remedies import disputes
 from trading.tendering.notices import Notice
 
 MOMENT = timedelta(microseconds=1)

@@ -8,11 +8,11 @@ import pytest
 
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from trading.awarding.disputes import OBJECTION_FLOW
 from trading.kernel.access import ROLES, Act, Actor, Role
 from trading.kernel.errors import Conflict, NotAllowed, WrongStep
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.opening.ceremony import OPENING_FLOW
+from trading.remedies.disputes import OBJECTION_FLOW
 from trading.tendering.projects import PROJECT_FLOW
 from trading.tendering.tenders import LOT_FLOW
 

@@ -17,7 +17,7 @@ from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading import procedures
-from trading.awarding import awards, contracts, disputes
+from trading.awarding import awards, contracts
 from trading.custody.officers import Policy
 from trading.files import attachment_scans, attachments
 from trading.files.scanning import Finding
@@ -28,6 +28,7 @@ from trading.parties import enrolments, parties
 from trading.procedures import fields
 from trading.procedures.field import TEXT
 from trading.procedures.procedure import Words
+from trading.remedies import disputes
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries

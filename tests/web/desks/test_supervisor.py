@@ -13,9 +13,10 @@ from tests.deposits.money_room import MoneyRoom
 from tests.kit.world import World
 from tests.web.desks.purchasing import forms_of
 from tests.web.desks.rooms import Rooms, open_rooms
-from trading.awarding import awards, disputes
+from trading.awarding import awards
 from trading.kernel.access import Role
 from trading.kernel.calendar import local_day
+from trading.remedies import disputes
 from trading.views import oversight
 from web.app import find_desks
 from web.desks.supervisor import figures

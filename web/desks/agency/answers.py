@@ -8,12 +8,12 @@ from flask import Response
 from flask_babel import gettext as _
 
 from trading import publication
-from trading.awarding import disputes
 from trading.custody import officers, policies
 from trading.files import attachments
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound, TooLate
 from trading.kernel.work import UnitOfWork, View
+from trading.remedies import disputes
 from trading.tendering import enquiries, notices, planning, tenders
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.documents import late_words

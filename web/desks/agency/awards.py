@@ -6,12 +6,13 @@ from flask import Response
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from trading.awarding import awards, contracts, disputes
+from trading.awarding import awards, contracts
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
+from trading.remedies import disputes
 from trading.tendering import notices, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards

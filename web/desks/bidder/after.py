@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from deposits.views.own_lots import own_lot_card, own_lots
 from evaluation.reporting import outcome_queries
-from trading.awarding import awards, disputes
+from trading.awarding import awards
 from trading.bidding import tickets
 from trading.files import attachments
 from trading.hall import attendance, readings
@@ -22,6 +22,7 @@ from trading.opening import ceremony, co_opening, opening_list
 from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.procedures.procedure import CONFIRMATION_ENDS, DEADLINE, NOTICE_ENDS, OPENED
+from trading.remedies import disputes
 from trading.tendering import notices, terms
 from trading.tendering.tenders import Lot
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot

@@ -8,9 +8,9 @@ from typing import Any
 from flask_babel import gettext as _
 
 from deposits.views.own_lots import OwnLot
-from trading.awarding import disputes
 from trading.kernel.work import View
 from trading.procedures import procedure_of
+from trading.remedies import disputes
 from trading.tendering import enquiries
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards

@@ -21,6 +21,7 @@ from trading.kernel.work import View
 from trading.opening import ceremony, rescue
 from trading.opening.ceremony import Opening
 from trading.parties.parties import Party
+from trading.remedies import disputes
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from trading.views.hall_queries import BEFORE, FAILED, SHUT
@@ -77,6 +78,7 @@ def _card(view: View, lot: Lot, part: str) -> HallCard:
             closed_at=closed.tick_at if closed else None,
             claims_end=_claims_end(closed, policy),
             closing_late=late,
+            documents_objected=step == SHUT and disputes.opening_waits(view.session, lot),
         )
     return _after(view, lot, row, head)
 

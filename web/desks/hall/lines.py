@@ -158,6 +158,8 @@ class HallCard:
     claims_end: datetime | None = None
     """Until when whoever is missing may claim it; no share is taken before."""
     closing_late: bool = False
+    documents_objected: bool = False
+    """Something filed about the documents waits for its answer, and the opening for that (TReg art. 22)."""
     listed_at: datetime | None = None
     shares_from: datetime | None = None
     shares_until: datetime | None = None

@@ -9,6 +9,7 @@ from trading.kernel import log
 from trading.kernel.work import View
 from trading.opening import ceremony, rescue, runs
 from trading.opening.ceremony import Opening
+from trading.remedies import disputes
 from trading.tendering import notices
 from trading.views import lot_cards
 from web.desks.hall.lines import Progress
@@ -32,6 +33,7 @@ def mark(view: View, ref: str) -> str:
     if row is None:
         closed = closing.find(view.session, lot)
         over = "c" if closed is not None and lot.state != "BIDDING" else ""
+        over += "o" if over and disputes.opening_waits(view.session, lot) else ""
         published = [n.version for n in notices.of_lot(view.session, lot, "correction")]
         return "-".join([lot.state, over, str(len(published)), *drawn])
     posted = ceremony.shares(view.session, row)

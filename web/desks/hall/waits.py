@@ -12,7 +12,15 @@ from trading.views.hall_queries import BEFORE, SHUT
 from web.desks.hall.lines import HallCard, Wait
 from web.http.refusals import language
 
-HOST, PLATFORM, BIDDERS, OFFICERS, SUPERVISOR, NOBODY = "host", "platform", "bidders", "officers", "supervisor", ""
+HOST, PLATFORM, BIDDERS, OFFICERS, SUPERVISOR, AGENCY, NOBODY = (
+    "host",
+    "platform",
+    "bidders",
+    "officers",
+    "supervisor",
+    "agency",
+    "",
+)
 
 
 def waits(card: HallCard) -> list[Wait]:
@@ -52,6 +60,11 @@ def _shut(card: HallCard) -> list[Wait]:
         ]
     if card.closing_late:
         return [Wait(SUPERVISOR, _("the supervisory body"), _("Confirm the closing, which came late."))]
+    if card.documents_objected:
+        why = _(
+            "Until an objection to the tender documents is answered nothing is opened (TReg art. 22); bids stay sealed."
+        )
+        return [Wait(AGENCY, _("purchaser or agency"), _("Answer what was objected to in the documents."), why=why)]
     found = []
     if card.lot.opens_at is not None and card.now < card.lot.opens_at:
         found.append(

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from deposits import demands
 from deposits.refunds import refunds
 from deposits.views import limits, queries
-from trading.awarding import awards, contracts, disputes
+from trading.awarding import awards, contracts
 from trading.files import attachments
 from trading.kernel import log
 from trading.kernel.access import Act, may
@@ -23,6 +23,7 @@ from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import View
 from trading.opening import ceremony
+from trading.remedies import disputes
 from trading.rulebook import calendars
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot

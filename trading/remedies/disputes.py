@@ -1,7 +1,8 @@
 """Objections (异议, works) and challenges (质疑, GP): filed against documents, opening or result, answered in time (rules T-20 to T-26).
 
-Law of the noun: an objection to the result stops the award until it is answered (TReg art. 54); a challenge that may change the result
-stops the contract (GPReg art. 54). The answer is the purchaser's or its agency's; nobody else sees who objected before the award.
+Law of the noun: an objection to the documents stops the opening until it is answered (TReg art. 22), one to the result the award (TReg
+art. 54); a challenge that may change the result stops the contract (GPReg art. 54). The answer is the purchaser's or its agency's; nobody
+else sees who objected before the award.
 """
 
 from __future__ import annotations
@@ -168,6 +169,17 @@ def refuse_stopped(session: Session, lot: Lot, step: str) -> None:
         refuse_while_open(session, lot, "result")
     if step in remedies.upheld_stops:
         refuse_upheld(session, lot, "result")
+
+
+def opening_waits(session: Session, lot: Lot) -> bool:
+    """Whether bids stay closed because something filed about the documents is not answered (TReg art. 22)."""
+    return procedure_of(lot).remedies.opening_waits and bool(open_on(session, lot, "documents"))
+
+
+def refuse_opening(session: Session, lot: Lot) -> None:
+    """Refuses: Conflict ``objection.open``, as ``opening_waits``."""
+    if procedure_of(lot).remedies.opening_waits:
+        refuse_while_open(session, lot, "documents")
 
 
 def refuse_while_open(session: Session, lot: Lot, stage: str) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.kit import stages
+from tests.kit import opening_steps, sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from trading import timeline
-from trading.awarding import disputes
-from trading.awarding.disputes import Objection
 from trading.kernel.access import Role
-from trading.kernel.errors import Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.remedies import disputes
+from trading.remedies.disputes import Objection
+from web.desks.hall.cards import hall_card
 
 LATER = timedelta(days=5)
 
@@ -92,6 +93,36 @@ def test_who_answers_and_when(world: World) -> None:
         answer(world, ref, text="再答一次")
     with unchanged(world), pytest.raises(WrongStep), world.work("bidder1", SIGNER) as work:
         disputes.withdraw(work, disputes.objection(work.session, ref))
+
+
+@pytest.mark.parametrize("end", ["answered", "withdrawn"])
+def test_works_are_not_opened_while_an_objection_to_the_documents_waits(world: World, end: str) -> None:
+    """TReg art. 22: until it is answered the activity stops. The deadline stands, the bids stay sealed, nobody learns who bid."""
+    ref = stages.bidding(world, "WORKS")
+    filed = file(world, ref).ref
+    opening_steps.bid(world, ref, {name: opening_steps.form("WORKS") for name in world.bidders})
+    sealing.close(world, ref)
+    with unchanged(world), pytest.raises(Conflict) as refusal:
+        sealing.list_set(world, ref)
+    assert refusal.value.code == "objection.open"
+    with world.view("host") as view:
+        first = hall_card(view, world.lot_in(view, ref)).waits[0]
+    assert first.turn == "agency" and "TReg" in first.why
+    if end == "answered":
+        answer(world, filed, upheld=False)
+    else:
+        with world.work("bidder1", SIGNER) as work:
+            disputes.withdraw(work, disputes.objection(work.session, filed))
+    sealing.list_set(world, ref)
+
+
+def test_a_challenge_to_the_documents_does_not_stop_an_opening_of_procurement(world: World) -> None:
+    """GPReg art. 54 stops what the finance department suspends, and no more."""
+    ref = stages.bidding(world)
+    file(world, ref)
+    opening_steps.bid(world, ref, {name: opening_steps.form() for name in world.bidders})
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
 
 
 def test_an_objection_is_taken_back_by_whoever_filed_it(world: World) -> None:

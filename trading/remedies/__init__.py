@@ -1,0 +1,1 @@
+"""Objections and challenges against documents, opening and result."""
