@@ -45,9 +45,21 @@ from trading.tendering.planning import (
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import LOT_FLOW, Lot
 
-GROUNDS = ("few_bidders", "few_qualified", "few_conforming", "all_rejected", "over_budget", "unfair", "platform_fault")
-"""Why a lot fails (rules B-01, B-03, B-07, B-10, B-11; protocol §5.3 for the last)."""
-FAIL_STEPS = {"OPENING": "fail_few", "QUAL_REVIEW": "fail_review", "EVALUATION": "fail_evaluation"}
+GROUNDS = (
+    "few_bidders",
+    "few_qualified",
+    "few_conforming",
+    "all_rejected",
+    "over_budget",
+    "unfair",
+    "platform_fault",
+    "upheld",
+    "dropped",
+)
+"""Why a lot fails (rules B-01, B-03, B-07, B-10, B-11, B-16; protocol §5.3; O94 art. 16)."""
+FAIL_STEPS = {"OPENING": "fail_few", "QUAL_REVIEW": "fail_review", "EVALUATION": "fail_evaluation"} | dict.fromkeys(
+    ("REPORT", "CANDIDATES", "AWARD", "RESULT"), "annul"
+)
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------

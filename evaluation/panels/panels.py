@@ -49,6 +49,7 @@ PANEL_FLOW = Flow(
     Step("settle", "SEATED", "REVEALED", Act.REPORT_CONCLUDE),
     Step("recheck", ("SEATED", "LISTED", "REVEALED"), "SEATED", Act.REPORT_CONCLUDE),
     Step("conclude", ("SEATED", "REVEALED"), "CONCLUDED", Act.REPORT_CONCLUDE),
+    Step("review_again", "CONCLUDED", "SEATED", Act.OBJECTION_ANSWER),
 )
 SEAT_STATES = ("called", "accepted", "declined", "silent", "recused", "avoided", "seated")
 IN_PLAY = ("called", "accepted", "seated")

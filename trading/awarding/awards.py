@@ -160,9 +160,11 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
     """The purchaser decides, in the order of the ranking; another than the first needs a ground in words (rules T-11, E-07). ``bidder``:
     the one chosen among several of this rank, where the tender document leaves a tie to the purchaser; that needs a ground too.
 
-    Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open, or
-    ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it; as ``signed_award.require``),
-    Invalid (no such rank, ground missing, tie).
+    Where an upheld objection leads to another candidate, this is how.
+
+    Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep (also ``objection.upheld``), TooEarly (publicity running),
+    Conflict (objection open, or ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it; as
+    ``signed_award.require``), Invalid (no such rank, ground missing, tie).
     """
     work.require(Act.AWARD_DECIDE)
     if work.actor.party_id != lot.project.purchaser_id:
@@ -177,7 +179,8 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
             raise TooEarly("award.publicity_first")
         if work.now < row.publicity_until:
             raise TooEarly("award.publicity_running", until=row.publicity_until, now=work.now)
-    disputes.refuse_stopped(work.session, lot, "decide")
+    if "decide" in law.remedies.stops:
+        disputes.refuse_while_open(work.session, lot, "result")
     chosen = [r for r in row.ranking if r["rank"] == rank]
     if not chosen:
         raise Invalid("award.no_such_rank", rank=rank, ranks=sorted({r["rank"] for r in row.ranking}))
@@ -191,6 +194,9 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
             raise Invalid("award.tie_choice", rank=rank, bidders=names)
     if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
+    if rank == 1 and not tied and "decide" in law.remedies.upheld_stops:
+        disputes.refuse_upheld(work.session, lot, "result")
+    disputes.settle(work, lot, disputes.NEXT)
     LOT_FLOW.take(work, lot, "decide", rank=rank, ground=ground.strip(), winner=chosen[0]["bidder"])
     due = terms.period(work.session, lot, law.award.announce, work.now) if law.award.announce is not None else None
     row.decided_at, row.winner_party_id, row.price_minor = work.now, chosen[0]["party_id"], chosen[0]["price_minor"]
@@ -235,13 +241,14 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
         "ranking": [_shown(r) for r in row.ranking],
         "report": row.report,
     }
-    notices.post(work, lot, "result", title=lot.title, body=body, until=until)
+    version = notices.post(work, lot, "result", title=lot.title, body=body, until=until).version
+    again = "" if version == 1 else f"/{version}"
     notices.post(work, lot, "award", title=lot.title, body={"winner": _shown(winner)})
     for r in row.ranking:
         lost = "award.lost_by_price" if by_price(r) else "award.lost"
         template = "award.won" if r["party_id"] == row.winner_party_id else lost
         work.send(
-            f"award/{lot.ref}/{r['party_id']}",
+            f"award/{lot.ref}/{r['party_id']}{again}",
             to=f"party:{r['party_id']}",
             template=template,
             lot=lot.ref,
@@ -252,7 +259,8 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     opened = select(OpenedBid.party_id).where(OpenedBid.lot_id == lot.id).distinct().order_by(OpenedBid.party_id)
     for party_id in work.session.scalars(opened):
         if party_id not in ranked:
-            work.send(f"award/{lot.ref}/{party_id}", to=f"party:{party_id}", template="award.not_ranked", lot=lot.ref)
+            key, to = f"award/{lot.ref}/{party_id}{again}", f"party:{party_id}"
+            work.send(key, to=to, template="award.not_ranked", lot=lot.ref)
     return row
 
 

@@ -15,6 +15,10 @@ from trading.parties import parties
 from trading.tendering import signed_terms
 from trading.tendering.tenders import Lot
 
+DECISIONS = ("lot.decide", "lot.decide_again")
+TAKEN_BACK = ("lot.review_again", "lot.annul")
+"""Steps after which no row of an award stands, until the panel proposes again."""
+
 
 def hash_of(ranking: list[dict[str, Any]]) -> str:
     """What binds a ranking to its record: no signed document else names the prices at which a contract would be made."""
@@ -60,10 +64,23 @@ def _known(one: dict[str, Any]) -> tuple[str, int, str]:
     return one["bidder"], one["rank"], one["score"] if "score" in one else one["price"]
 
 
+def decisions(view: View, lot: Lot) -> list[dict[str, Any]]:
+    """What the purchaser decided on the ranking that stands, as the records bind it, oldest first: ``{rank, ground, winner, …}``."""
+    return [record["facts"] for _entry, record in _since_proposed(view, lot) if record["act"] in DECISIONS]
+
+
+def _since_proposed(view: View, lot: Lot) -> list[tuple[signed.Proved, dict[str, Any]]]:
+    """Records of the ranking that stands: from its proposal on."""
+    told = signed.records(view, ("award.propose", *DECISIONS), lot.log_of)
+    places = [at for at, (_entry, record) in enumerate(told) if record["act"] == "award.propose"]
+    return told[places[-1] :] if places else told
+
+
 def _of_records(view: View, row: Any) -> Iterator[Difference]:
-    """Prices, report and the purchaser's choice, as the records of those acts bind them."""
-    lot: Lot = row.lot
-    for entry, record in signed.records(view, ("award.propose", "lot.decide"), lot.log_of):
+    """Prices, report and the purchaser's last choice, as the records of those acts bind them."""
+    told = _since_proposed(view, row.lot)
+    decided = [one for one in told if one[1]["act"] in DECISIONS]
+    for entry, record in [one for one in told if one[1]["act"] == "award.propose"] + decided[-1:]:
         facts = record["facts"]
         if record["act"] == "award.propose":
             yield from signed.compare(row, {"report": facts["report"]}, entry.c)

@@ -328,6 +328,7 @@ _TOLD = (
     Field("budget_minor", MINOR, Words("预算", "Budget"), ("result",)),
     Field("ranking", TABLE, None, ("result",)),
     Field("report", DIGEST, Words("报告摘要", "Digest of the report"), ("candidates", "result")),
+    Field("withdraws", STATE, Words("撤回", "Withdraws"), _CORRECTION, words="notice"),
     Field("rule", TEXT, Words("规则", "Rule"), _FAILURE),
     Field("entries", COUNT, None, _FAILURE),
     Field("entries_price", COUNT, None, _FAILURE),

@@ -205,7 +205,7 @@ class Window:
 class Remedies:
     """``kind``: objection (异议) or challenge (质疑). ``opening_waits``: whether bids are opened only when everything filed about the
     documents is answered. ``stops``: steps that wait until what was filed about the result is answered; ``upheld_stops``: steps that an
-    upheld one bars. ``forfeit``: the period against a decision to keep a deposit; ``forfeit_by``: whether
+    upheld one bars until what it leads to is done. ``forfeit``: the period against a decision to keep a deposit; ``forfeit_by``: whether
     that goes by the same kind of remedy, or by complaint to the supervisory body."""
 
     kind: str

@@ -20,7 +20,7 @@ from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Json, Moment, one_of
-from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
+from trading.kernel.errors import Conflict, Faults, NotFound, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Party
@@ -39,10 +39,15 @@ OBJECTION_FLOW = Flow(
     Step("fall_late", "FILED", "LATE", Act.CLOCK),
 )
 OPEN = ("FILED", "LATE")
+NONE, NEXT, REVIEW, VOID = "none", "next", "review", "void"
+EFFECTS = (NONE, NEXT, REVIEW, VOID)
+"""What an upheld one about the result leads to (O94 art. 16, O87 art. 64): the result stands, another candidate is awarded, the panel
+reviews again, the tender is void."""
 
 
 class Objection(Base):
-    """``ref`` is random. ``due_at``: the answer's last moment; ``reason``: how it was counted. ``upheld``: what the answer says."""
+    """``ref`` is random. ``due_at``: the answer's last moment; ``reason``: how it was counted. ``upheld``: what the answer says;
+    ``effect``: what it leads to where it is about the result; ``settled_at``: when that was done."""
 
     __tablename__ = "objection"
     __table_args__ = (
@@ -50,6 +55,7 @@ class Objection(Base):
         CheckConstraint(one_of("stage", STAGES), name="stage"),
         CheckConstraint(one_of("kind", KINDS), name="kind"),
         CheckConstraint("(state = 'ANSWERED') = (answered_at IS NOT NULL)", name="answered"),
+        CheckConstraint(one_of("effect", ("", *EFFECTS)), name="effect"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -66,7 +72,9 @@ class Objection(Base):
     reason: Mapped[dict[str, Any]] = mapped_column(Json)
     answer: Mapped[str] = mapped_column(Text, default="")
     upheld: Mapped[bool | None] = mapped_column(Boolean)
+    effect: Mapped[str] = mapped_column(String(10), default="")
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
+    settled_at: Mapped[datetime | None] = mapped_column(Moment)
     lot: Mapped[Lot] = relationship(lazy="joined")
     party: Mapped[Party] = relationship(lazy="joined")
 
@@ -134,15 +142,26 @@ def answer(
     *,
     text: str,
     upheld: bool,
+    effect: str = "",
     files: Sequence[tuple[str, Blob]] = (),
 ) -> None:
-    """Answer an objection, late or not. Refuses: NotAllowed (not of this project), WrongStep, Invalid, Conflict (``attachments.put``)."""
+    """Answer an objection, late or not. ``effect``: what an upheld one about the result leads to.
+
+    Refuses: NotAllowed (not of this project), WrongStep, Invalid (every field), Conflict (``attachments.put``).
+    """
     require_tie(work, objection.lot.project)
     work.lock(objection)
+    faults = Faults()
     if not text.strip():
-        raise Invalid("form.required", field="text")
+        faults.add("text", "form.required")
+    leads = upheld and objection.stage == "result"
+    if leads and effect not in EFFECTS:
+        faults.add("effect", "objection.effect", effects=list(EFFECTS))
+    faults.refuse_if_any()
     objection.answer, objection.upheld, objection.answered_at = text.strip(), upheld, work.now
-    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld, files=[blob.name for _name, blob in files])
+    objection.effect = effect if leads else ""
+    told = {"effect": objection.effect} if leads else {}
+    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld, files=[blob.name for _name, blob in files], **told)
     _attach(work, objection, files, "answer")
 
 
@@ -197,9 +216,31 @@ def refuse_upheld(session: Session, lot: Lot, stage: str) -> None:
 
 
 def upheld_on(session: Session, lot: Lot, stage: str) -> Objection | None:
-    """An upheld objection of a stage, the first one."""
-    query = select(Objection).where(Objection.lot_id == lot.id, Objection.stage == stage, Objection.upheld.is_(True))
+    """An upheld objection of a stage whose effect is still to come, the first one."""
+    query = select(Objection).where(
+        Objection.lot_id == lot.id,
+        Objection.stage == stage,
+        Objection.upheld.is_(True),
+        Objection.effect != NONE,
+        Objection.settled_at.is_(None),
+    )
     return session.scalar(query.order_by(Objection.id).limit(1))
+
+
+def settle(work: UnitOfWork, lot: Lot, effect: str) -> Objection | None:
+    """What an upheld one about the result led to has been done, by the act that calls this: that one, None where nothing was upheld.
+
+    Refuses: WrongStep ``objection.upheld`` where an upheld one leads to something else.
+    """
+    found = upheld_on(work.session, lot, "result")
+    if found is None:
+        return None
+    work.lock(found)
+    if found.effect not in ("", effect):
+        raise WrongStep("objection.upheld", ref=found.ref)
+    found.effect, found.settled_at = effect, work.now
+    found.version += 1
+    return found
 
 
 def overdue(session: Session, now: datetime) -> list[Objection]:

@@ -448,6 +448,8 @@ def outcome(view: View, lot: Lot) -> Outcome:
     last: dict[str, Notice] = {}
     for row in notices.of_lot(view.session, lot):
         last[row.kind] = row
+        if "withdraws" in row.body:
+            last.pop(row.body["withdraws"], None)
     award = awards.find(view.session, lot) if "candidates" in last or "result" in last else None
     contract = contracts.find(view.session, lot) if "contract" in last else None
     until = awards.object_until(award) if award is not None else None

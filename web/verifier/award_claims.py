@@ -14,6 +14,7 @@ from trading.kernel.calendar import local_day, packaged_calendar
 from trading.kernel.errors import Refusal
 from trading.kernel.exact import number
 from trading.rulebook import Rulebook
+from web.verifier import course
 from web.verifier.material import Document, Material
 from web.verifier.score_claims import price_changes
 
@@ -23,48 +24,67 @@ DECIDED = ("AWARD", "RESULT", "CONTRACT", "FILING", "CLOSING")
 def check(material: Material) -> None:
     """The claim. Never refuses."""
     findings = material.findings
-    decisions = _acts(material, "lot.decide")
-    announced = _acts(material, "lot.announce")
-    if not decisions:
+    announced = course.since_taken_back(material, "lot.announce")
+    line: list[Document] = []
+    with findings.guard("award", "B_AWARD", "the decision"):
+        line = course.decisions(material)
+        if line:
+            _check_decisions(material, line)
+    with findings.guard("award", "B_AWARD", "what was upheld"):
+        _check_upheld(material)
+    if not line:
         if announced or material.lot.get("state") in DECIDED:
             findings.fault("award", "B_AWARD", "an award was announced, but no decision stands in the log")
         return
-    with findings.guard("award", "B_AWARD", "the decision"):
-        _check_decision(material, decisions)
     with findings.guard("award", "B_AWARD", "the notices"):
-        _check_notices(material, decisions[-1], announced)
+        _check_notices(material, line[-1], [one for one in announced if one.value["at"] >= line[-1].value["at"]])
     with findings.guard("award", "B_AWARD", "the contract"):
-        _check_contract(material, decisions[-1])
-
-
-def _acts(material: Material, name: str) -> list[Document]:
-    """Records of an act of this lot, by moment."""
-    of = f"{material.lot.get('tender')}/{material.lot.get('lot')}"
-    found = [d for d in material.of_kind("act") if d.value["act"] == name and d.value["of"] == of]
-    return sorted(found, key=lambda d: (d.value["at"], d.hash))
+        _check_contract(material, line[-1])
 
 
 def _notices(material: Material, kind: str) -> list[dict[str, Any]]:
     return sorted((d.value for d in material.of_kind("notice") if d.value["kind"] == kind), key=lambda n: n["version"])
 
 
-def _check_decision(material: Material, decisions: list[Document]) -> None:
-    if len(decisions) != 1:
-        raise CryptoError("CONTEXT_MISMATCH", f"{len(decisions)} decisions")
-    facts = decisions[0].value["facts"]
-    rankings = material.of_kind("ranking")
-    if len(rankings) != 1:
-        raise CryptoError("CONTEXT_MISMATCH", f"{len(rankings)} rankings to decide from")
-    chosen = [row for row in rankings[0].value["ranking"] if row["rank"] == facts["rank"]]
-    if len(chosen) != 1 or chosen[0]["bidder"] != facts["winner"]:
-        raise CryptoError("CONTEXT_MISMATCH", f"{facts['winner']} is not the one ranked {facts['rank']}")
-    if facts["rank"] != 1 and not facts["ground"].strip():
-        raise CryptoError("CONTEXT_MISMATCH", f"rank {facts['rank']} was chosen without a ground")
-    logged = material.logged(rankings[0])
-    if not logged or logged[0].at > decisions[0].value["at"]:
+def _check_decisions(material: Material, line: list[Document]) -> None:
+    """Each is of a bidder of the ranking, in its order after the first, with its ground where the first of it is passed over."""
+    standing = course.rankings(material)[-1:]
+    if not standing:
+        raise CryptoError("CONTEXT_MISMATCH", "0 rankings to decide from")
+    rows = {row["bidder"]: row["rank"] for row in standing[0].value["ranking"]}
+    logged = material.logged(standing[0])
+    if not logged or logged[0].at > line[0].value["at"]:
         raise CryptoError("CONTEXT_MISMATCH", "decided before there was a ranking")
-    ground = f", ground: {facts['ground']}" if facts["rank"] != 1 else ""
-    material.findings.checked("award", f"{facts['winner']}, rank {facts['rank']} of the ranking{ground}")
+    passed: set[str] = set()
+    for place, decision in enumerate(line):
+        facts = decision.value["facts"]
+        winner, rank = facts["winner"], facts["rank"]
+        if rows.get(winner) != rank:
+            raise CryptoError("CONTEXT_MISMATCH", f"{winner} is not the one ranked {rank}")
+        if place and rank != min(at for bidder, at in rows.items() if bidder not in passed):
+            raise CryptoError("CONTEXT_MISMATCH", f"{winner} is not the next in the order of the ranking")
+        shared = list(rows.values()).count(rank) > 1
+        if (place or rank != 1 or shared) and not facts["ground"].strip():
+            raise CryptoError("CONTEXT_MISMATCH", f"rank {rank} was chosen without a ground")
+        passed.add(winner)
+    ground = f", ground: {facts['ground']}" if facts["ground"] else ""
+    material.findings.checked("award", f"{winner}, rank {rank} of the ranking{ground}")
+
+
+EFFECTS = {"next": ("lot.decide", "lot.decide_again"), "review": ("lot.review_again",), "void": ("lot.annul",)}
+"""By which act of the lot an upheld objection or challenge is followed, by what its answer says it leads to."""
+
+
+def _check_upheld(material: Material) -> None:
+    """No contract before that is done to which an upheld objection or challenge leads (GPReg art. 54, TReg art. 54, O94 art. 16)."""
+    contracts = course.acts(material, "lot.contract")
+    for answer in course.acts(material, "objection.answer"):
+        wanted = EFFECTS.get(answer.value["facts"].get("effect", ""), ())
+        done = [one for one in course.acts(material, *wanted) if one.value["at"] >= answer.value["at"]]
+        if wanted and contracts and not done:
+            material.findings.fault(
+                "award", "B_AWARD", f"upheld at {answer.value['at']}, and a contract without what it leads to"
+            )
 
 
 def _check_notices(material: Material, decision: Document, announced: list[Document]) -> None:
@@ -111,7 +131,7 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
                 material,
                 law.award.announce,
                 decision.value["at"],
-                found[0]["at"],
+                next((one["at"] for one in found if one["at"] >= decision.value["at"]), found[-1]["at"]),
                 least=False,
                 what="the result notice",
             )
@@ -159,7 +179,7 @@ def _check_price(material: Material, winner: str, price_minor: Any) -> None:
 
 
 def _check_contract(material: Material, decision: Document) -> None:
-    for record in _acts(material, "lot.contract"):
+    for record in course.acts(material, "lot.contract"):
         _check_price(material, decision.value["facts"]["winner"], record.value["facts"]["amount_minor"])
         if record.value["at"] < decision.value["at"]:
             raise CryptoError("CONTEXT_MISMATCH", "a contract before the decision")

@@ -22,6 +22,7 @@ from evaluation.methods.price_scores import low_price_first
 from evaluation.methods.ranking import rank
 from evaluation.methods.works_prices import benchmark_deviation, scheme_from
 from trading.kernel.exact import BadValue, Rounding, mean, number, rounded, written_exactly
+from web.verifier import course
 from web.verifier.bid_claims import technical_result
 from web.verifier.draw_claims import coefficient
 from web.verifier.material import BID, PRICE, Material
@@ -67,14 +68,14 @@ class Reckoned:
 def check(material: Material, rounds: list[Round]) -> None:
     """Both claims. Never refuses."""
     findings = material.findings
-    rankings = material.of_kind("ranking")
+    rankings = course.rankings(material)
     if not rankings:
         for entry in material.of_event("ranking"):
             findings.fault("ranking", "B_RANK", f"the ranking of entry {entry.c} is missing")
         return
-    if len(rankings) > 1:
-        findings.fault("ranking", "B_RANK", "two rankings")
-    said = rankings[0].value
+    if len(rankings) > 1 + len(course.acts(material, "lot.review_again")):
+        findings.fault("ranking", "B_RANK", "two rankings, and no review again between them")
+    said = rankings[-1].value
     with findings.guard("ranking", "B_RANK", "the scheme"):
         if document_hash(loads(material.archive.read(SCHEME))) != said["rules"]:
             raise CryptoError("CONTEXT_MISMATCH", "the ranking is of another scheme")
@@ -308,8 +309,8 @@ def _check_report(material: Material, rounds: list[Round]) -> None:
             verify_any(envelope, "report-signature", material.public_keys(claimed["expert"], ("expert", "tenderee")))
             if claimed["report"] != name:
                 raise CryptoError("SIG", "a signature under another report")
-    concluded = [d.value["facts"].get("report") for d in material.of_kind("act") if d.value["act"] == "lot.report"]
-    if concluded and concluded != [name]:
+    concluded = [d.value["facts"].get("report") for d in course.acts(material, "lot.report")]
+    if concluded and concluded[-1] != name:
         raise CryptoError("CONTEXT_MISMATCH", "another report than the one concluded")
     if rounds and set(report["sheets"]) != {sheet.hash for sheet in rounds[-1].sheets.values()}:
         raise CryptoError("CONTEXT_MISMATCH", "the report is of other sheets")

@@ -56,7 +56,9 @@ def objection(world: World, ref: str, username: str = "bidder2") -> str:
 
 def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
     with world.work("agent") as work:
-        disputes.answer(work, disputes.objection(work.session, objection_ref), text="经复核", upheld=upheld)
+        disputes.answer(
+            work, disputes.objection(work.session, objection_ref), text="经复核", upheld=upheld, effect=disputes.REVIEW
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from crypto.canonical import b64u, parse_time
 from crypto.errors import CryptoError
 from crypto.headers import hash_of_text
 from crypto.signatures import payload_of
-from trading.awarding import awards, contracts, signed_award
+from trading.awarding import awards, contracts, reopened, signed_award
 from trading.bidding import closing, participants, signed_bids
 from trading.bidding.bids import BidReceipt
 from trading.custody import officers, signed_policies
@@ -202,7 +202,9 @@ def _award(view: View, lot: Lot) -> Iterator[Difference]:
     row = awards.find(view.session, lot)
     if row is not None:
         yield from signed_award.differences(view, row)
-    elif found := signed.listed(view, "ranking", tender=lot.tender.ref, lot=lot.no_text):
+    elif (found := signed.listed(view, "ranking", tender=lot.tender.ref, lot=lot.no_text)) and not reopened.is_reopened(
+        view, lot
+    ):
         yield Difference("award", lot.ref, "ranking_c", found[-1].c)
     contract = contracts.find(view.session, lot)
     for entry, record in signed.records(view, ("lot.contract",), lot.log_of):

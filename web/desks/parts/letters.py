@@ -36,8 +36,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "bid.copy_wanted",
     ),
     "opening": ("opening.bid_failed", "opening.ruling"),
-    "panel": ("panel.called",),
-    "result": ("award.won", "award.lost", "award.lost_by_price", "award.not_ranked"),
+    "panel": ("panel.called", "award.reviewed_again"),
+    "result": ("award.won", "award.lost", "award.lost_by_price", "award.not_ranked", "award.withdrawn"),
     "followed": (
         "follow.correction",
         "follow.clarification",
@@ -68,6 +68,7 @@ _UNDER_LOT = {
     "award.lost": "/outcome",
     "award.lost_by_price": "/outcome",
     "award.not_ranked": "/outcome",
+    "award.withdrawn": "/outcome",
     "bid.copy_wanted": "/copy",
     "opening.bid_failed": "/opening",
     "opening.ruling": "/opening",
