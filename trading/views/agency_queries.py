@@ -105,6 +105,8 @@ class ObjectionCard:
     answer: str
     upheld: bool | None
     answered_at: datetime | None
+    effect: str = ""
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -297,6 +299,8 @@ def _objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
         row.answer,
         row.upheld,
         row.answered_at,
+        row.effect,
+        row.settled_at,
     )
 
 

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select
 
-from tests.kit import evaluation_steps
+from evaluation.panels import panels
+from tests.kit import evaluation_steps, stages
 from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
@@ -691,19 +692,89 @@ def test_works_candidates_are_published_before_the_decision(rooms: Rooms, is_uph
     assert send(buyer, lot + "/award/decide?rank=1", "decide").status_code == 409  # an objection is open
     assert "投标单位2" in agent.get(f"/agency/objections/{objection}").text  # names are public by now
     if is_upheld:
-        done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩不实，异议成立。", upheld="yes"))
-        stopped = buyer.get(lot + "/award").text
-        assert (
-            "award/decide" not in stopped and f"/agency/objections/{objection}" in stopped
-        )  # no button that only refuses
-        assert (
-            f'href="{lot}/end"' in buyer.get(f"/agency/objections/{objection}").text
-        )  # the true next step, and the way there
-        assert buyer.get(lot + "/end").status_code == 200
+        told = {"text": "业绩不实，异议成立。", "upheld": "yes"}
+        assert "如何处理" in errors(send(agent, f"/agency/objections/{objection}", "answer", **told))
+        done(send(agent, f"/agency/objections/{objection}", "answer", **told, effect="next"))
+        award = buyer.get(lot + "/award").text
+        assert "award/decide?rank=2" in award and "award/decide?rank=1" not in award  # no button that only refuses
+        assert f'href="{lot}/award"' in buyer.get(f"/agency/objections/{objection}").text
+        done(send(buyer, lot + "/award/decide?rank=2", "decide", ground="第一候选人业绩不实"))
+        assert lot_of(rooms, ref).state == "AWARD"
         return
     done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩经核查属实。", upheld="no"))
     done(send(buyer, lot + "/award/decide?rank=1", "decide"))
     assert lot_of(rooms, ref).state == "AWARD"
+
+
+def challenged(rooms: Rooms, ref: str, effect: str) -> None:
+    """A challenge to the announced result, which the agency upholds on its page."""
+    with rooms.world.work("bidder2") as work:
+        row = rooms.world.lot_in(work, ref)
+        until = awards.object_until(awards.award(work.session, row))
+        objection = disputes.file(work, row, stage="result", text="客观分计算有误。", until=until).ref
+    page = f"/agency/objections/{objection}"
+    done(send(rooms.person("agent"), page, "answer", text="经核查属实。", upheld="yes", effect=effect))
+
+
+@pytest.fixture
+def announced(rooms: Rooms) -> str:
+    world = rooms.world
+    ref = stages.proposed(world)
+    with world.work("buyer") as work:
+        awards.decide(work, world.lot_in(work, ref))
+    with world.work("agent") as work:
+        awards.announce(work, world.lot_in(work, ref))
+    return ref
+
+
+def test_an_upheld_challenge_leads_by_its_pages_to_another_winner(rooms: Rooms, announced: str) -> None:
+    lot = f"/agency/lots/{announced}"
+    buyer, agent = rooms.person("buyer"), rooms.person("agent")
+    first = buyer.get(lot + "/award").text
+    assert "award/again" in first and "award/annul" in first and "award/review" not in first  # the winner may drop out
+    assert "award/again" not in agent.get(lot + "/award").text  # which is for the purchaser to decide
+    challenged(rooms, announced, "next")
+    assert "award/again" in buyer.get(lot + "/award").text and "award/annul" not in buyer.get(lot + "/award").text
+    refused = send(agent, lot + "/contract", "contract", number="HT-1", signed_at=clock_text(rooms))
+    assert refused.status_code == 409 and "objection.upheld" in refused.text
+    told = buyer.get(lot + "/award/again").text
+    assert "投标单位2" in told or "投标单位3" in told
+    assert "请填写" in errors(send(buyer, lot + "/award/again", "decide-again", ground=" "))
+    done(send(buyer, lot + "/award/again", "decide-again", ground="质疑成立，另行确定"))
+    done(send(agent, lot + "/award", "announce"))
+    public = rooms.person("bidder1").get(f"/lots/{announced}/result").text
+    assert "质疑成立，另行确定" in public or "撤回" in public
+    with rooms.world.view("clock") as view:
+        row = awards.award(view.session, rooms.world.lot_in(view, announced))
+        assert row.winner_party_id == row.ranking[1]["party_id"]
+
+
+def test_an_upheld_challenge_leads_by_its_pages_to_a_review_again(rooms: Rooms, announced: str) -> None:
+    lot = f"/agency/lots/{announced}"
+    challenged(rooms, announced, "review")
+    agent = rooms.person("agent")
+    assert "award/review" in agent.get(lot + "/award").text
+    done(send(agent, lot + "/award/review", "review-again", reason="客观分计算有误，组织重新评审"))
+    assert lot_of(rooms, announced).state == "EVALUATION"
+    assert rooms.person("buyer").get(lot + "/award?lang=en").status_code == 200
+    with rooms.world.view("clock") as view:
+        chair = panels.find_chair(panels.panel(view.session, rooms.world.lot_in(view, announced)))
+        assert chair is not None
+        name = chair.account.username
+    page = rooms.person(name).get(f"/expert/{announced}?lang=zh").text
+    assert "客观分计算有误，组织重新评审" in page
+
+
+def test_an_upheld_challenge_leads_by_its_pages_to_a_void_tender(rooms: Rooms, announced: str) -> None:
+    lot = f"/agency/lots/{announced}"
+    challenged(rooms, announced, "void")
+    buyer = rooms.person("buyer")
+    assert "award/annul" in buyer.get(lot + "/award").text
+    done(send(buyer, lot + "/award/annul", "annul", reason="招标文件含歧视性条款"))
+    assert lot_of(rooms, announced).state == "FAILED"
+    public = rooms.person("bidder1").get(f"/lots/{announced}/result").text
+    assert "招标文件含歧视性条款" in public
+    assert "acts/retender" in rooms.person("agent").get(lot).text  # and the next round begins
 
 
 def test_the_opening_form_takes_further_entries(rooms: Rooms, agent: Person) -> None:

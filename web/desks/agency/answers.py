@@ -16,6 +16,7 @@ from trading.kernel.work import UnitOfWork, View
 from trading.remedies import disputes
 from trading.tendering import enquiries, notices, planning, tenders
 from trading.views import agency_queries, lot_cards
+from web import words
 from web.desks.agency.documents import late_words
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, bound_words, crumbs_of, readable
@@ -23,6 +24,7 @@ from web.http import attached, login
 from web.http.forms import Form
 from web.http.gate import go, reading, render, request, work
 from web.http.page_rules import ByHand
+from web.http.refusals import language
 
 
 @agency.page("/questions", needs=Act.ENQUIRY_ANSWER)
@@ -143,6 +145,7 @@ def objection_page(ref: str, form: Form | None = None) -> str:
         answered=answered,
         next_act=next_act,
         accept=attached.ACCEPT,
+        effects=[(one, words.state("objection_effect", one, language()).text) for one in disputes.EFFECTS],
         form=form or Form.blank(version=card.version),
         is_open=card.state in disputes.OPEN,
         crumbs=crumbs_of((_("Objections"), "/agency/objections"), (card.lot, f"/agency/lots/{card.lot}")),
@@ -153,13 +156,15 @@ def objection_page(ref: str, form: Form | None = None) -> str:
 def do_answer_objection(ref: str) -> Any:
     form, where = Form.read(), f"/agency/objections/{ref}"
     text, upheld = form.text("text", limit=8000, lines=True), form.choice("upheld", ("yes", "no"))
+    effect = form.choice("effect", disputes.EFFECTS, needed=False)
     with reading() as view:
         agency_queries.objection_card(view, ref)  # the tie, before anything is stored
     files = attached.taken_in(form)
     with work() as unit:
         unit.once(form.form_id, where)
         try:
-            disputes.answer(unit, disputes.objection(unit.session, ref), text=text, upheld=upheld == "yes", files=files)
+            row = disputes.objection(unit.session, ref)
+            disputes.answer(unit, row, text=text, upheld=upheld == "yes", effect=effect or "", files=files)
         except Invalid as refusal:
             raise attached.at_files(refusal) from refusal
         except Conflict as refusal:
@@ -172,6 +177,11 @@ def do_answer_objection(ref: str) -> Any:
 def _after_upholding(view: View, card: agency_queries.ObjectionCard) -> dict[str, str]:
     """What an upheld objection leads to now: the sentence, and the page of the next act."""
     base, state = f"/agency/lots/{card.lot}", lot_cards.card_of(view, agency_queries.own_lot(view, card.lot)).state
+    if card.effect:
+        text = words.state("objection_effect", card.effect, language()).text
+        if card.effect == disputes.NONE or card.settled_at is not None:
+            return {"text": text, "href": base, "label": _("To the lot")}
+        return {"text": text, "href": f"{base}/award", "label": _("To the award")}
     if card.stage == "documents" and state in ("NOTICE", "BIDDING"):
         text = _("Mend the documents with a correction; where it affects bids, move the deadline first.")
         return {"text": text, "href": f"{base}/clarify", "label": _("To the corrections")}

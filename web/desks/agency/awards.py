@@ -46,6 +46,7 @@ def award_page(ref: str) -> str:
             won=next((one for one in award.ranking if one.won), None) if award else None,
             unopened=result.unopened(notices.of_lot(view.session, lot)),
             upheld=disputes.upheld_on(view.session, lot, "result"),
+            ways=ways_on(view, lot, award),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
         )
@@ -67,7 +68,8 @@ def _step(view: View, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     if lot.state == "REPORT" and law.award.publicity is not None:
         return "publicise" if may(view.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
     if lot.state in ("REPORT", "CANDIDATES"):
-        if "decide" in law.remedies.upheld_stops and disputes.upheld_on(view.session, lot, "result") is not None:
+        upheld = disputes.upheld_on(view.session, lot, "result")
+        if upheld is not None and upheld.effect not in ("", disputes.NEXT):
             return "stopped"
         if award.publicity_until is not None and view.now < award.publicity_until:
             return "wait:publicity"
@@ -75,6 +77,24 @@ def _step(view: View, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     if lot.state == "AWARD":
         return "announce" if may(view.actor, Act.NOTICE_PUBLISH) else "wait:announce"
     return ""
+
+
+def ways_on(view: View, lot: Lot, award: agency_queries.AwardCard | None) -> list[tuple[str, str, str]]:
+    """What the one who looks may do with an award that does not stand: ``(label, page below the award, kind of button)``."""
+    upheld = disputes.upheld_on(view.session, lot, "result")
+    if award is None or lot.state not in ("REPORT", "CANDIDATES", "AWARD", "RESULT"):
+        return []
+    wanted = (
+        (disputes.NEXT, disputes.VOID) if upheld is None else (upheld.effect,) if upheld.effect else disputes.EFFECTS
+    )
+    found = []
+    if disputes.NEXT in wanted and award.decided_at is not None and may(view.actor, Act.AWARD_DECIDE):
+        found.append((_("Decide for the next candidate"), "again", "go" if upheld else ""))
+    if disputes.REVIEW in wanted and may(view.actor, Act.OBJECTION_ANSWER):
+        found.append((_("Have the panel review again"), "review", "go"))
+    if disputes.VOID in wanted and (upheld or award.decided_at is not None) and may(view.actor, Act.AWARD_DECIDE):
+        found.append((_("Declare it void"), "annul", "stop" if upheld else ""))
+    return found
 
 
 @agency.act("/lots/<ref>/acts/publicise", needs=Act.NOTICE_PUBLISH)

@@ -23,6 +23,7 @@ from web.desks.agency import (
     documents,
     keys,
     papers,
+    reopened,
     review,
     scheme,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "documents",
     "keys",
     "papers",
+    "reopened",
     "review",
     "scheme",
 ]
