@@ -19,11 +19,11 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.work import View
 from trading.procedures import procedure_of
-from trading.remedies.disputes import OPEN, Objection
+from trading.remedies.disputes import NEXT, OPEN, REVIEW, VOID, Objection
 from trading.rulebook import calendars
 from trading.tendering.enquiries import Enquiry
 from trading.tendering.projects import Project
-from trading.tendering.tenders import Lot, Tender
+from trading.tendering.tenders import LOT_FLOW, Lot, Tender
 from trading.views.agency_queries import bounds, clarify_cutoff, own_lot_ids
 from trading.views.rows import by_lot
 
@@ -31,6 +31,10 @@ DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
 """States of a lot in which a public draw may want its purchaser."""
 CUTOFF_NEAR = timedelta(days=3)
 """How long before the last day of clarifications the home page names it."""
+AWARDING = LOT_FLOW.step("review_again").origins
+"""States of a lot in which an award may fall."""
+UPHELD_BY = {NEXT: "B-16", REVIEW: "E-33", VOID: ""}
+"""The rule of what an upheld objection leads to."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class _Known:
     enquiries: dict[int, list[Enquiry]]
     changes: dict[int, list[PolicyChange]]
     objections: dict[int, list[Objection]]
+    upheld: dict[int, list[Objection]]
     draws: dict[int, list[Draw]]
     awards: dict[int, list[Award]]
     contracts: dict[int, list[Contract]]
@@ -106,6 +111,7 @@ def _known(view: View, lots: Sequence[Lot]) -> _Known:
         rows(Enquiry, announced, Enquiry.answered_at.is_(None)),
         rows(PolicyChange, announced, PolicyChange.state == "OPEN"),
         rows(Objection, all_of_them, Objection.state.in_(OPEN)),
+        rows(Objection, all_of_them, Objection.effect.in_((NEXT, REVIEW, VOID)), Objection.settled_at.is_(None)),
         rows(Draw, drawn, along=[selectinload(Draw.turns)]),
         rows(Award, all_of_them),
         rows(Contract, contracted),
@@ -157,6 +163,10 @@ def _awarding(view: View, lot: Lot, known: _Known) -> Iterator[Waiting]:
         return
     decides, tells = may(view.actor, Act.AWARD_DECIDE), may(view.actor, Act.NOTICE_PUBLISH)
     law = procedure_of(lot)
+    if (upheld := next(iter(known.upheld.get(lot.id, ())), None)) is not None and lot.state in AWARDING:
+        if decides or (upheld.effect == REVIEW and may(view.actor, Act.OBJECTION_ANSWER)):
+            yield Waiting("upheld", upheld.ref, lot.name, lot.ref, rule=UPHELD_BY[upheld.effect])
+        return
     publicity = law.award.publicity
     if lot.state == "REPORT" and publicity is not None and tells:
         latest = bounds(view, lot, "candidates_published", {"report_received": row.proposed_at}, known.calendar).latest

@@ -754,6 +754,7 @@ def test_an_upheld_challenge_leads_by_its_pages_to_a_review_again(rooms: Rooms, 
     challenged(rooms, announced, "review")
     agent = rooms.person("agent")
     assert "award/review" in agent.get(lot + "/award").text
+    assert "办理后续" in agent.get("/agency").text and "签订并登记合同" not in agent.get("/agency").text
     done(send(agent, lot + "/award/review", "review-again", reason="客观分计算有误，组织重新评审"))
     assert lot_of(rooms, announced).state == "EVALUATION"
     assert rooms.person("buyer").get(lot + "/award?lang=en").status_code == 200
