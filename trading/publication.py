@@ -49,6 +49,7 @@ GROUNDS = (
     "few_bidders",
     "few_qualified",
     "few_conforming",
+    "no_competition",
     "all_rejected",
     "over_budget",
     "unfair",

@@ -58,7 +58,8 @@ SEAT_KINDS = ("expert", "purchaser")
 
 class Panel(Base):
     """``members``: seats in all, ``experts`` of them drawn. ``avoid``: ``[{code, name}]`` of units named in the request. ``round``: how
-    many times the members have scored. ``blind_salt``: orders the blind names, so that they say nothing of the order of bids."""
+    many times the members have scored. ``competition``: why it went on although few bids were left (rule B-10). ``blind_salt``: orders
+    the blind names, so that they say nothing of the order of bids."""
 
     __tablename__ = "panel"
     __table_args__ = (CheckConstraint(state_check(PANEL_FLOW), name="state"),)
@@ -83,6 +84,7 @@ class Panel(Base):
         default=0
     )  # the newest round whose commitments were listed, or whose review was closed
     recheck: Mapped[str] = mapped_column(Text, default="")
+    competition: Mapped[str] = mapped_column(Text, default="")
     blind_salt: Mapped[bytes] = mapped_column(LargeBinary)
     lot: Mapped[Lot] = relationship(lazy="joined")
     draw: Mapped[Draw] = relationship(lazy="joined")

@@ -460,7 +460,7 @@ def next_step(view: View, panel: Panel, seat: Seat) -> str:
 
 
 def _scoring_step(view: View, panel: Panel, seat: Seat) -> str:
-    if reviews.waiting(view.session, panel):
+    if reviews.waiting(view.session, panel) or reviews.is_word_missing(view.session, panel):
         return "conform" if seat.is_chair else "wait_conform"
     if not schemes.of_lot(panel.lot).scored:
         return _unscored_step(view, panel, seat)

@@ -185,6 +185,7 @@ def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -
         "rules": schemes.rules_hash(scheme),
         "round": panel.round,
         "recheck": panel.recheck,
+        **({"competition": panel.competition} if panel.competition else {}),
         "ceiling": lot.ceiling.text(),
         "currency": lot.currency,
         "criteria": [

@@ -240,6 +240,7 @@ def find_conformity(
     bid = bid_of(work.session, lot, bid_id)
     if bid.id not in {one.id for one in qualified(work.session, lot)}:
         raise NotFound("review.no_bid")
+    panel.competition = ""  # what was said of the bids left is said of others now
     return record(
         work,
         lot,
@@ -358,10 +359,55 @@ def fail(work: UnitOfWork, panel: Panel, *, reason: str = "") -> notices.Notice:
     return publication.fail(work, lot, ground="few_conforming" if left else "all_rejected", reason=reason)
 
 
-def require_settled(session: Session, panel: Panel) -> None:
-    """Scoring may begin: every qualified bid has its finding and enough are left.
+def wants_word(session: Session, panel: Panel) -> bool:
+    """Whether every bid has its finding and the panel must say if competition is left among the few (rule B-10)."""
+    found = standing(session, panel)
+    left = len(valid_bids(session, panel))
+    rejected = sum(not one.ok for one in found.values())
+    minimum = procedure_of(panel.lot).minimum
+    return not waiting(session, panel) and minimum.wants_word(terms.book(panel.lot), left, rejected)
 
-    Refuses: WrongStep, Conflict ``review.open``, ``review.few``.
+
+def is_word_missing(session: Session, panel: Panel) -> bool:
+    """Whether it waits for that word."""
+    return not panel.competition and wants_word(session, panel)
+
+
+def judge_competition(work: UnitOfWork, panel: Panel, *, votes_for: int, reason: str) -> notices.Notice | None:
+    """The chair records the panel's vote on going on with the few bids that its rejections have left. Where it is for it the reason stands
+    in the report; else all bids are rejected for lack of competition and the lot has failed (rule B-10).
+
+    Refuses: NotAllowed, NotFound, WrongStep, Conflict ``review.open``, ``review.competition_clear``, Invalid (every field).
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    lot = panel.lot
+    work.lock(lot)
+    work.lock(panel)
+    panels.require_chair(work, panel)
+    _before_scores(work, panel)
+    if missing := len(waiting(work.session, panel)):
+        raise Conflict("review.open", missing=missing)
+    if not wants_word(work.session, panel):
+        raise Conflict("review.competition_clear", conforming=len(valid_bids(work.session, panel)))
+    members = len(panels.seated(panel))
+    check_votes(members, votes_for)
+    if not reason.strip():
+        raise Invalid("form.required", field="reason")
+    goes_on, left = finding_stands(members, votes_for), len(valid_bids(work.session, panel))
+    told = {"votes_for": votes_for, "votes_against": members - votes_for, "reason": reason.strip(), "left": left}
+    work.record("review.competition", lot.log_of, goes_on=goes_on, **told)
+    if goes_on:
+        panel.competition = reason.strip()
+        panel.version += 1
+        return None
+    PANEL_FLOW.take(work, panel, "conclude", conforming=left)
+    return publication.fail(work, lot, ground="no_competition", reason=reason)
+
+
+def require_settled(session: Session, panel: Panel) -> None:
+    """Scoring may begin: every qualified bid has its finding, enough are left, and of few the panel has said that competition is left.
+
+    Refuses: WrongStep, Conflict ``review.open``, ``review.few``, ``review.competition_open``.
     """
     if panel.lot.state != "EVALUATION":
         raise WrongStep("sheet.not_yet", state=panel.lot.state)
@@ -370,3 +416,5 @@ def require_settled(session: Session, panel: Panel) -> None:
     left = len(valid_bids(session, panel))
     if left < least(panel.lot):
         raise Conflict("review.few", conforming=left, least=least(panel.lot))
+    if is_word_missing(session, panel):
+        raise Conflict("review.competition_open", conforming=left)

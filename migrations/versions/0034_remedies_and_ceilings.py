@@ -12,6 +12,7 @@ depends_on = None
 def upgrade():
     with op.batch_alter_table('lot') as table:
         table.drop_constraint(op.f('ck_lot_ceiling_within_budget'), type_='check')
+    op.add_column('panel', sa.Column('competition', sa.Text(), nullable=False, server_default=''))
     with op.batch_alter_table('objection') as table:
         table.add_column(sa.Column('effect', sa.String(length=10), nullable=False, server_default=''))
         table.add_column(sa.Column('settled_at', sa.DateTime(), nullable=True))

@@ -204,8 +204,10 @@ def conform(
     *,
     reject: tuple[str, ...] = (),
     amounts: Mapping[str, tuple[int, int]] | None = None,
+    competes: bool = True,
 ) -> None:
-    """The chair records the panel's vote on every qualified bid. ``amounts``: username → what the panel changes of its price, in fen."""
+    """The chair records the panel's vote on every qualified bid. ``amounts``: username → what the panel changes of its price, in fen.
+    ``competes``: the panel then says, where it must, that competition is left among few."""
     changed = {world.party_ids[name]: reviews.Amounts(*given) for name, given in (amounts or {}).items()}
     with world.work(chair_of(world, ref)) as work:
         panel = panel_in(work, world, ref)
@@ -221,6 +223,8 @@ def conform(
                 reason="未响应实质性要求" if bad else "清单合计有误，投标人已书面确认；付款提前" if mine else "",
                 amounts=mine,
             )
+        if competes and reviews.wants_word(work.session, panel):
+            reviews.judge_competition(work, panel, votes_for=panel.members, reason="报价差距合理，仍有竞争")
 
 
 # --- sheets -----------------------------------------------------------------------------------------------------------------------

@@ -94,12 +94,14 @@ class PublicStage:
 @dataclass(frozen=True)
 class Minimum:
     """How many bids there must be. ``at_deadline``: bids received; fewer fail the lot by the step ``fails_by``. ``conforming``: bids left
-    after the reviews, None where one is enough. ``lapses_when_revoked``: the lot fails too when every bid counts as revoked because its own
-    bidder's key did not open it."""
+    after the reviews, None where one is enough; ``competition``: rejections that leave fewer want the panel's word whether competition is
+    left, None where the law does not ask for it (rule B-10). ``lapses_when_revoked``: the lot fails too when every bid counts as revoked
+    because its own bidder's key did not open it."""
 
     at_deadline: RuleRef
     fails_by: str
     conforming: RuleRef | None = None
+    competition: RuleRef | None = None
     lapses_when_revoked: bool = False
 
     def bidders(self, book: Rulebook) -> int:
@@ -109,6 +111,10 @@ class Minimum:
     def left(self, book: Rulebook) -> int:
         """Bids that must be left for the evaluation to go on. Refuses: NotFound (the rulebook lacks the row)."""
         return 1 if self.conforming is None else book.rule(self.conforming).whole
+
+    def wants_word(self, book: Rulebook, left: int, rejected: int) -> bool:
+        """Whether the panel must say if competition is left, where ``rejected`` bids leave ``left``. Refuses: NotFound."""
+        return self.competition is not None and rejected > 0 and 0 < left < book.rule(self.competition).whole
 
     def all_revoked(self, book: Rulebook, received: int, revoked: int) -> bool:
         """Whether nothing is left of the tender once bids lost by their own bidders count as revoked. Refuses: NotFound."""

@@ -99,7 +99,7 @@ PROCEDURE = Procedure(
         PublicStage("contract", ("RESULT", "CONTRACT")),
     ),
     envelopes=ENVELOPES,
-    minimum=Minimum(RuleRef("B-07"), "fail_few", lapses_when_revoked=True),
+    minimum=Minimum(RuleRef("B-07"), "fail_few", competition=RuleRef("B-07"), lapses_when_revoked=True),
     reviews=(Review(CONFORMITY, "panel", "evaluate"),),
     panel=PanelRule(
         members=RuleRef("P-01"),

@@ -11,6 +11,7 @@ from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import form
+from tests.kit.rows import unchanged
 from tests.kit.world import World
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -135,6 +136,52 @@ def test_no_finding_changes_once_somebody_has_committed(world: World) -> None:
     steps.commit_sheet(world, ref, chair, steps.Scored(steps.sheet_of(world, ref, chair)))
     with world.work(chair) as work, pytest.raises(WrongStep, match="review.scoring_begun"):
         reviews.find_conformity(work, panel_in(work, world, ref), bids(world, ref)["bidder1"], votes_for=5)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_works_panel_says_whether_few_bids_still_compete(world: World, goes_on: bool) -> None:
+    """B-10: its rejections leave fewer than three. It goes on with its reason in the report, or rejects all."""
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref, reject=("bidder3",), competes=False)
+    with world.view(chair) as view:
+        assert queries.room(view, world.lot_in(view, ref)).next_step == "conform"
+    with unchanged(world), pytest.raises(Conflict, match="review.competition_open"):
+        steps.commit_sheet(world, ref, chair, steps.Scored(steps.sheet_of(world, ref, chair)))
+    with unchanged(world), pytest.raises(Invalid), world.work(chair) as work:
+        reviews.judge_competition(work, panel_in(work, world, ref), votes_for=5, reason=" ")
+    with world.work(chair) as work:
+        panel = panel_in(work, world, ref)
+        votes = len(panels.seated(panel)) if goes_on else 1
+        reviews.judge_competition(work, panel, votes_for=votes, reason="两家报价相近且低于控制价，竞争充分")
+    if not goes_on:
+        with world.view("clock") as view:
+            lot = world.lot_in(view, ref)
+            assert (lot.state, lot.failure) == ("FAILED", "no_competition")
+        return
+    with world.view(chair) as view:
+        assert queries.room(view, world.lot_in(view, ref)).next_step == "commit"
+    steps.score(world, ref)
+    assert steps.draw_up(world, ref)["competition"] == "两家报价相近且低于控制价，竞争充分"
+
+
+def test_what_was_said_of_few_bids_is_said_anew_when_a_finding_changes(world: World) -> None:
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref, reject=("bidder3",))
+    with world.work(chair) as work:
+        panel = panel_in(work, world, ref)
+        reviews.find_conformity(work, panel, bids(world, ref)["bidder3"], votes_for=panel.members)
+        with pytest.raises(Conflict, match="review.competition_clear"):
+            reviews.judge_competition(work, panel, votes_for=panel.members, reason="x")
+        reviews.require_settled(work.session, panel)
+        reviews.find_conformity(
+            work, panel, bids(world, ref)["bidder2"], votes_for=0, clause="三、2", reason="未响应实质性要求"
+        )
+        with pytest.raises(Conflict, match="review.competition_open"):
+            reviews.require_settled(work.session, panel)
 
 
 def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> None:

@@ -13,6 +13,7 @@ What is signed is signed by the member's own key, in the page or by the command 
     POST /expert/<ref>/acts/conformity         chair: bid (id), votes_for, clause, reason; arithmetic and adjustment in yuan where the
                                                evaluation method has prices reviewed
     POST /expert/<ref>/acts/fail               chair: reason (too few conforming bids)
+    POST /expert/<ref>/acts/competition        chair: votes_for, reason (few bids are left: on, or all rejected)
     POST /expert/<ref>/acts/commit             commit: DSSE ``sheet-commit``
     POST /expert/<ref>/acts/list               nothing; once all have committed and a tick has sealed it
     POST /expert/<ref>/acts/sign-list          listing: DSSE ``commit-list`` with the member's signature added

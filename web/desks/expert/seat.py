@@ -115,6 +115,8 @@ def review(ref: str, form: Form | None = None) -> str:
             members=panel.members,
             running=running,
             few=running and not left and passed < least,
+            wants_word=running and not left and reviews.wants_word(view.session, panel),
+            competition=panel.competition,
             adjustments=(panel.lot.scheme or {}).get("adjustments", ""),
             crumbs=room_crumbs(card, (_("Conformity"), "")),
         )
@@ -196,6 +198,14 @@ def do_conformity(unit: UnitOfWork, form: Form, ref: str) -> str:
     panel = panel_in(unit, ref)
     reviews.find_conformity(unit, panel, bid or 0, votes_for=votes or 0, clause=clause, reason=reason, amounts=amounts)
     return f"/expert/{ref}/review#bid-{bid}"
+
+
+@expert.act("/<ref>/acts/competition", needs=Act.REPORT_CONCLUDE, back=review)
+def do_judge_competition(unit: UnitOfWork, form: Form, ref: str) -> str:
+    votes, reason = form.whole("votes_for", least=0), form.text("reason", limit=2000, lines=True)
+    form.refuse_if_any()
+    reviews.judge_competition(unit, panel_in(unit, ref), votes_for=votes or 0, reason=reason)
+    return f"/expert/{ref}/review"
 
 
 @expert.act("/<ref>/acts/fail", needs=Act.REPORT_CONCLUDE, back=review)
