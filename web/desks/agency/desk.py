@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import g
 from flask_babel import gettext as _
 
 from deposits import forfeits
@@ -81,10 +82,18 @@ def _to_keep(view: View) -> list[Duty]:
     ]
 
 
+def _waiting(view: View) -> list[Waiting]:
+    """What waits, asked once a request: for the page and for what stands beside it."""
+    if "agency_waiting" not in g:
+        g.agency_waiting = agency_waiting.waiting(view)
+    found: list[Waiting] = g.agency_waiting
+    return found
+
+
 @agency.page("", needs=SEE)
 def home() -> str:
     with reading() as view:
-        found = agency_waiting.waiting(view)
+        found = _waiting(view)
         projects, lots = lot_cards.own_projects(view), lot_cards.own_lots(view)
         working = calendars.current(view.session).day_kind(local_day(view.now)).working
         ticks = [Tick(one.until, duty_of(one).label, due=True) for one in found if one.until]
@@ -136,7 +145,7 @@ def rail() -> list[Group]:
     with reading() as view:
         if not may(view.actor, SEE):
             return []
-        found = agency_waiting.waiting(view)
+        found = _waiting(view)
         kept = forfeits.to_decide(view) if may(view.actor, Act.AWARD_DECIDE) else 0
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]
