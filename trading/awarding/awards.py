@@ -194,6 +194,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
             raise Invalid("award.tie_choice", rank=rank, bidders=names)
     if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
+    disputes.require_as_answered(work, lot)
     if rank == 1 and not tied and "decide" in law.remedies.upheld_stops:
         disputes.refuse_upheld(work.session, lot, "result")
     disputes.settle(work, lot, disputes.NEXT)

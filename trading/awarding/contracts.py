@@ -67,7 +67,7 @@ def record(
     LOT_FLOW.check(lot, "contract")
     award = awards.award(work.session, lot)
     assert award.announced_at is not None and award.winner_party_id is not None
-    disputes.refuse_stopped(work.session, lot, "contract")
+    disputes.refuse_stopped(work, lot, "contract")
     faults = Faults()
     if not number.strip():
         faults.add("number", "form.required")

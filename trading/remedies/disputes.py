@@ -7,7 +7,7 @@ else sees who objected before the award.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.bidding import participants
 from trading.files import attachments
-from trading.kernel import ids
+from trading.kernel import ids, signed
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
+from trading.kernel.clock import floor_second, parse_moment
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotFound, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
@@ -160,8 +162,8 @@ def answer(
     faults.refuse_if_any()
     objection.answer, objection.upheld, objection.answered_at = text.strip(), upheld, work.now
     objection.effect = effect if leads else ""
-    told = {"effect": objection.effect} if leads else {}
-    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld, files=[blob.name for _name, blob in files], **told)
+    told = {"objection": objection.ref, "upheld": upheld, "effect": objection.effect}
+    OBJECTION_FLOW.take(work, objection, "answer", files=[blob.name for _name, blob in files], **told)
     _attach(work, objection, files, "answer")
 
 
@@ -178,16 +180,17 @@ def open_on(session: Session, lot: Lot, stage: str | None = None) -> list[Object
     return list(session.scalars((query.where(Objection.stage == stage) if stage else query).order_by(Objection.id)))
 
 
-def refuse_stopped(session: Session, lot: Lot, step: str) -> None:
+def refuse_stopped(view: View, lot: Lot, step: str) -> None:
     """What was filed about the result stops a step of the lot where its procedure says so, until it is answered or for good.
 
-    Refuses: Conflict ``objection.open``, WrongStep ``objection.upheld``.
+    Refuses: Conflict ``objection.open`` and as ``require_as_answered``, WrongStep ``objection.upheld``.
     """
     remedies = procedure_of(lot).remedies
     if step in remedies.stops:
-        refuse_while_open(session, lot, "result")
+        refuse_while_open(view.session, lot, "result")
     if step in remedies.upheld_stops:
-        refuse_upheld(session, lot, "result")
+        require_as_answered(view, lot)
+        refuse_upheld(view.session, lot, "result")
 
 
 def opening_waits(session: Session, lot: Lot) -> bool:
@@ -230,17 +233,48 @@ def upheld_on(session: Session, lot: Lot, stage: str) -> Objection | None:
 def settle(work: UnitOfWork, lot: Lot, effect: str) -> Objection | None:
     """What an upheld one about the result led to has been done, by the act that calls this: that one, None where nothing was upheld.
 
-    Refuses: WrongStep ``objection.upheld`` where an upheld one leads to something else.
+    Refuses: WrongStep ``objection.upheld`` where an upheld one leads to something else; Conflict as ``require_as_answered``.
     """
+    require_as_answered(work, lot)
     found = upheld_on(work.session, lot, "result")
     if found is None:
         return None
     work.lock(found)
     if found.effect not in ("", effect):
         raise WrongStep("objection.upheld", ref=found.ref)
-    found.effect, found.settled_at = effect, work.now
+    found.effect, found.settled_at = effect, floor_second(work.now)
     found.version += 1
+    work.record("objection.settle", lot.log_of, objection=found.ref, upheld=True, effect=effect)
     return found
+
+
+def require_as_answered(view: View, lot: Lot) -> None:
+    """What was upheld on a lot, and what it leads to, is what the answers of the log say. Refuses: Conflict ``signed.differs``."""
+    signed.refuse_first(lot.ref, differences(view, lot))
+
+
+def differences(view: View, lot: Lot) -> Iterator[Difference]:
+    """Where answers differ from the records of answering and settling. A record of before these named the objection tells nothing here."""
+    told: dict[str, dict[str, Any]] = {}
+    unnamed = 0
+    for entry, record in signed.records(view, ("objection.answer", "objection.settle"), lot.log_of):
+        facts = record["facts"]
+        if "objection" not in facts:
+            unnamed += 1
+            continue
+        held = told.setdefault(facts["objection"], {"settled_at": None})
+        held |= {"upheld": facts["upheld"], "effect": facts["effect"], "c": entry.c}
+        if record["act"] == "objection.settle":
+            held["settled_at"] = parse_moment(record["at"])
+    rows = view.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id))
+    for row in rows:
+        wanted = told.pop(row.ref, None)
+        if wanted is not None:
+            yield from signed.compare(row, wanted, wanted.pop("c"))
+        elif not unnamed:
+            yield from signed.compare(row, {"upheld": None, "effect": "", "settled_at": None}, "")
+    for ref, wanted in told.items():
+        yield Difference("objection", ref, "ref", wanted["c"])
 
 
 def overdue(session: Session, now: datetime) -> list[Objection]:

@@ -193,3 +193,16 @@ def test_an_open_objection_stops_another_decision_on_works(world: World) -> None
     world.clock.set(row.publicity_until)
     with unchanged(world), pytest.raises(Conflict):
         act(world, ref, "buyer", awards.decide, rank=2, ground="x")
+
+
+@pytest.mark.parametrize(("column", "value"), [("effect", disputes.NONE), ("upheld", False), ("settled_at", "now")])
+def test_a_row_that_hides_what_was_upheld_lets_nobody_go_on(world: World, column: str, value: Any) -> None:
+    """Whoever owns the database cannot make an upheld challenge go away: the records of its answer are asked."""
+    ref = announced(world)
+    filed = upheld(world, ref, disputes.VOID)
+    with world.work("clock") as work:
+        row = disputes.objection(work.session, filed)
+        setattr(row, column, world.now if value == "now" else value)
+    with unchanged(world), pytest.raises(Conflict) as refusal:
+        contract(world, ref)
+    assert refusal.value.code == "signed.differs"

@@ -22,6 +22,7 @@ from trading.bidding.bids import SealedBid
 from trading.disclosure.rows import declared
 from trading.kernel.clock import floor_minute
 from trading.kernel.db import APPEND_ONLY
+from trading.remedies import disputes
 from web import whole_audit
 
 ROOMS = (declared, evaluation.reporting.declared_rows, deposits.views.declared_rows)
@@ -48,7 +49,7 @@ def test_every_column_stands_in_one_list() -> None:
 
 
 def two(world: World) -> tuple[str, str]:
-    """A tender that is over, and one that takes bids: two are in, one of them replaced."""
+    """A tender that is over, and one that takes bids: two are in, one of them replaced, and a challenge is answered."""
 
     def build(world: World) -> tuple[str, str]:
         first = stages.contracted(world)
@@ -61,6 +62,12 @@ def two(world: World) -> tuple[str, str]:
         made = [sealing.hand_in(world, ref, name, *sealing.seal(world, ref, name)) for name in world.bidders[:2]]
         again = sealing.seal(world, ref, world.bidders[0], replaces=made[0].receipt.statement)
         assert sealing.hand_in(world, ref, world.bidders[0], *again).accepted
+        with world.work(world.bidders[0], sealing.SIGNER) as work:
+            lot = world.lot_in(work, ref)
+            until = world.now + timedelta(days=1)
+            filed = disputes.file(work, lot, stage="documents", text="参数有倾向性", until=until).ref
+        with world.work("agent") as work:
+            disputes.answer(work, disputes.objection(work.session, filed), text="并无倾向", upheld=False)
         world.tick()
         return first, ref
 

@@ -57,6 +57,7 @@ AUDITED: Declared = {
         "the enrolment in the log": "holder party_id account_id role sign_kid sign_public seal_public document enrolled_at",
         "the enrolment that replaces it, or the record of its revocation": "ended_at end_reason",
     },
+    "objection": {"the records of answering it and of doing what that leads to": "upheld effect settled_at"},
     "role_grant": {"records of inviting, granting and revoking": "account_id role"},
     "participant": {"records of taking part and leaving": "lot_id party_id joined_at withdrawn_at"},
     "sealed_bid": {
