@@ -26,7 +26,7 @@ from trading.opening.ceremony import OpenedBid
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
 from trading.procedures.procedure import PUBLICITY_ENDS
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, terms
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import LOT_FLOW, Lot
@@ -130,6 +130,7 @@ def publicise(work: UnitOfWork, lot: Lot) -> Award:
     if publicity is None:
         raise Invalid("award.no_publicity", regime=lot.regime)
     signed_award.require(work, lot, row)
+    complaints.refuse_suspended(work, lot)
     LOT_FLOW.take(work, lot, "publicise")
     due = terms.period(work.session, lot, publicity.lasts, work.now)
     row.publicity_from, row.publicity_until = work.now, due.ends_at
@@ -194,6 +195,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
             raise Invalid("award.tie_choice", rank=rank, bidders=names)
     if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
+    complaints.refuse_suspended(work, lot)
     disputes.require_as_answered(work, lot)
     if rank == 1 and not tied and "decide" in law.remedies.upheld_stops:
         disputes.refuse_upheld(work.session, lot, "result")
@@ -220,6 +222,7 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     work.lock(lot)
     row = award(work.session, lot)
     signed_award.require(work, lot, row)
+    complaints.refuse_suspended(work, lot)
     LOT_FLOW.take(work, lot, "announce")
     assert row.winner is not None and row.price_minor is not None
     winner = next(r for r in row.ranking if r["party_id"] == row.winner_party_id)

@@ -19,7 +19,7 @@ from trading.kernel.errors import Faults, NotFound
 from trading.kernel.work import UnitOfWork
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, terms
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import LOT_FLOW, Lot
@@ -67,6 +67,7 @@ def record(
     LOT_FLOW.check(lot, "contract")
     award = awards.award(work.session, lot)
     assert award.announced_at is not None and award.winner_party_id is not None
+    complaints.refuse_suspended(work, lot)
     disputes.refuse_stopped(work, lot, "contract")
     faults = Faults()
     if not number.strip():

@@ -18,7 +18,7 @@ from trading.kernel.access import Act
 from trading.kernel.errors import Faults, Invalid, WrongStep
 from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, terms
 from trading.tendering.notices import Notice
 from trading.tendering.projects import require_tie
@@ -48,6 +48,7 @@ def decide_again(work: UnitOfWork, lot: Lot, *, ground: str, bidder: str = "") -
     law = procedure_of(lot)
     if "decide" in law.remedies.stops:
         disputes.refuse_while_open(work.session, lot, "result")
+    complaints.refuse_suspended(work, lot)
     chosen = _chosen(next_in_order(work, row), bidder, ground)
     disputes.settle(work, lot, disputes.NEXT)
     former = next(one for one in row.ranking if one["party_id"] == row.winner_party_id)

@@ -97,6 +97,7 @@ class Act(StrEnum):
     # oversight and administration
     SUPERVISE = "supervise.look"
     FINDING_SIGN = "finding.sign"
+    COMPLAINT_DECIDE = "complaint.decide"
     LOG_LOOK = "log.look"
     SIGN_INS_LOOK = "sign_ins.look"
     USER_ADMIN = "user.admin"
@@ -199,7 +200,15 @@ ROLES: dict[Role, frozenset[Act]] = {
         | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.WITNESS: _OWN,
         Role.SUPERVISOR: _OWN
-        | {Act.KEY_ENROL, Act.HALL_ATTEND, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK, Act.FAULT_DECIDE},
+        | {
+            Act.KEY_ENROL,
+            Act.HALL_ATTEND,
+            Act.SUPERVISE,
+            Act.FINDING_SIGN,
+            Act.COMPLAINT_DECIDE,
+            Act.LOG_LOOK,
+            Act.FAULT_DECIDE,
+        },
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.KEY_ENROL, Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},

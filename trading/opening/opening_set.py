@@ -19,7 +19,7 @@ from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
 from trading.opening import signed_opening, technical
 from trading.opening.ceremony import OPENS_IN, Opening, find, opened_bids
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering.tenders import Lot
 
 
@@ -50,6 +50,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     if log.tick_of(work.session, row.deadline_c) is None:
         raise TooEarly("closing.not_sealed", ref=lot.ref)
     claims.require_none_open(work.session, lot, part)
+    complaints.refuse_suspended(work, lot)
     disputes.refuse_opening(work.session, lot)
     if late_close.is_awaited(work.session, lot, row, policy.deadline):
         raise TooEarly("closing.late_needs_supervisor", closing=row.tick_at, deadline=policy.deadline)

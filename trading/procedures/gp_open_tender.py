@@ -139,11 +139,13 @@ PROCEDURE = Procedure(
         ),
         answer=RuleRef("T-22"),
         complaint=RuleRef("T-23"),
+        complaint_examined=RuleRef("T-23b"),
         complaint_decided=RuleRef("T-23b.decide"),
         stops=("contract",),
         upheld_stops=("contract",),
         forfeit=_CHALLENGE,
         forfeit_by="challenge",
+        complaint_suspends=RuleRef("T-23b.suspend"),
     ),
     money=Money(
         refunds=(Refund("award_notice_sent_losers", ANNOUNCED, losers=True), Refund("contract_signed_winner", SIGNED)),

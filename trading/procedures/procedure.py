@@ -211,19 +211,25 @@ class Window:
 class Remedies:
     """``kind``: objection (异议) or challenge (质疑). ``opening_waits``: whether bids are opened only when everything filed about the
     documents is answered. ``stops``: steps that wait until what was filed about the result is answered; ``upheld_stops``: steps that an
-    upheld one bars until what it leads to is done. ``forfeit``: the period against a decision to keep a deposit; ``forfeit_by``: whether
-    that goes by the same kind of remedy, or by complaint to the supervisory body."""
+    upheld one bars until what it leads to is done. ``complaint``: the period to complain, from the answer where ``complaint_from_answer``,
+    else from the end of the time for it; ``complaint_examined``, ``complaint_decided``: periods of the supervisory body;
+    ``complaint_suspends``: the longest it may have the procurement stand still, None where no day is named. ``forfeit``: the period
+    against a decision to keep a deposit; ``forfeit_by``: whether that goes by the same kind of remedy, or by complaint to the supervisory
+    body."""
 
     kind: str
     windows: tuple[Window, ...]
     answer: RuleRef
     complaint: RuleRef
+    complaint_examined: RuleRef
     complaint_decided: RuleRef
     stops: tuple[str, ...]
     upheld_stops: tuple[str, ...]
     forfeit: RuleRef
     forfeit_by: str
     opening_waits: bool = False
+    complaint_from_answer: bool = False
+    complaint_suspends: RuleRef | None = None
 
     def window(self, stage: str) -> Window:
         return next(one for one in self.windows if one.stage == stage)

@@ -248,6 +248,13 @@ def settle(work: UnitOfWork, lot: Lot, effect: str) -> Objection | None:
     return found
 
 
+def overrule(work: UnitOfWork, objection: Objection, effect: str) -> None:
+    """The supervisory body's decision takes the place of the answer (called by complaints.decide, in its unit)."""
+    objection.upheld, objection.effect, objection.settled_at = True, effect, None
+    objection.version += 1
+    work.record("objection.overrule", objection.log_of, objection=objection.ref, upheld=True, effect=effect)
+
+
 def require_as_answered(view: View, lot: Lot) -> None:
     """What was upheld on a lot, and what it leads to, is what the answers of the log say. Refuses: Conflict ``signed.differs``."""
     signed.refuse_first(lot.ref, differences(view, lot))
@@ -257,13 +264,15 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
     """Where answers differ from the records of answering and settling. A record of before these named the objection tells nothing here."""
     told: dict[str, dict[str, Any]] = {}
     unnamed = 0
-    for entry, record in signed.records(view, ("objection.answer", "objection.settle"), lot.log_of):
+    for entry, record in signed.records(
+        view, ("objection.answer", "objection.settle", "objection.overrule"), lot.log_of
+    ):
         facts = record["facts"]
         if "objection" not in facts:
             unnamed += 1
             continue
         held = told.setdefault(facts["objection"], {"settled_at": None})
-        held |= {"upheld": facts["upheld"], "effect": facts["effect"], "c": entry.c}
+        held |= {"upheld": facts["upheld"], "effect": facts["effect"], "c": entry.c, "settled_at": None}
         if record["act"] == "objection.settle":
             held["settled_at"] = parse_moment(record["at"])
     rows = view.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id))

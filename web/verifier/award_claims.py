@@ -78,7 +78,7 @@ EFFECTS = {"next": ("lot.decide", "lot.decide_again"), "review": ("lot.review_ag
 def _check_upheld(material: Material) -> None:
     """No contract before that is done to which an upheld objection or challenge leads (GPReg art. 54, TReg art. 54, O94 art. 16)."""
     contracts = course.acts(material, "lot.contract")
-    for answer in course.acts(material, "objection.answer"):
+    for answer in course.acts(material, "objection.answer", "complaint.decide"):
         wanted = EFFECTS.get(answer.value["facts"].get("effect", ""), ())
         done = [one for one in course.acts(material, *wanted) if one.value["at"] >= answer.value["at"]]
         if wanted and contracts and not done:

@@ -22,7 +22,7 @@ from trading.bidding.bids import SealedBid
 from trading.disclosure.rows import declared
 from trading.kernel.clock import floor_minute
 from trading.kernel.db import APPEND_ONLY
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from web import whole_audit
 
 ROOMS = (declared, evaluation.reporting.declared_rows, deposits.views.declared_rows)
@@ -49,7 +49,7 @@ def test_every_column_stands_in_one_list() -> None:
 
 
 def two(world: World) -> tuple[str, str]:
-    """A tender that is over, and one that takes bids: two are in, one of them replaced, and a challenge is answered."""
+    """A tender that is over, and one that takes bids: two are in, one of them replaced, a challenge is answered, a complaint taken up."""
 
     def build(world: World) -> tuple[str, str]:
         first = stages.contracted(world)
@@ -68,6 +68,10 @@ def two(world: World) -> tuple[str, str]:
             filed = disputes.file(work, lot, stage="documents", text="参数有倾向性", until=until).ref
         with world.work("agent") as work:
             disputes.answer(work, disputes.objection(work.session, filed), text="并无倾向", upheld=False)
+        with world.work(world.bidders[0], sealing.SIGNER) as work:
+            complained = complaints.file(work, disputes.objection(work.session, filed), text="答非所问").ref
+        with world.work("watch") as work:
+            complaints.accept(work, complaints.complaint(work.session, complained), suspend=True, reasons="影响公平")
         world.tick()
         return first, ref
 

@@ -29,7 +29,7 @@ from trading.parties import enrolments, parties
 from trading.procedures import fields
 from trading.procedures.field import TEXT
 from trading.procedures.procedure import Words
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries
@@ -922,3 +922,35 @@ def test_a_page_from_before_leads_to_where_the_filing_stands_now(rooms: Rooms, a
         answer = agent.get(page)
         assert answer.status_code == 303 and answer.headers["Location"] == where, page
         assert agent.get(where).status_code == 200
+
+
+def test_a_complaint_goes_by_its_pages_from_the_bidder_to_the_decision(rooms: Rooms, announced: str) -> None:
+    """The bidder complains, the supervisory body has the procurement stand still and decides; the purchaser does what that leads to."""
+    world = rooms.world
+    with world.work("bidder2") as work:
+        row = world.lot_in(work, announced)
+        until = awards.object_until(awards.award(work.session, row))
+        oref = disputes.file(work, row, stage="result", text="评分有误。", until=until).ref
+    agent, watch, own = rooms.person("agent"), rooms.person("watch"), rooms.person("bidder2", "bidder-signer")
+    assert "acts/complain" not in own.get(f"/bidder/objections/{oref}").text  # the answer may still come
+    done(send(agent, f"/agency/objections/{oref}", "answer", text="无误。", upheld="no"))
+    assert "请填写" in errors(send(own, f"/bidder/objections/{oref}", "complain", complaint=" "))
+    done(send(own, f"/bidder/objections/{oref}", "complain", complaint="答复没有回应评分错误。"))
+    with world.view("clock") as view:
+        found = complaints.of_objection(view.session, disputes.objection(view.session, oref))
+        assert found is not None
+        page = f"/supervisor/complaints/{found.ref}"
+    assert "投诉受理审查" in watch.get("/supervisor").text and page in watch.get("/supervisor/objections").text
+    assert agent.get(page).status_code in (403, 404)
+    assert "请填写" in errors(send(watch, page, "accept", suspend="yes"))
+    done(send(watch, page, "accept", suspend="yes", reasons="可能影响中标结果"))
+    stopped = send(agent, f"/agency/lots/{announced}/contract", "contract", number="HT-1", signed_at=clock_text(rooms))
+    assert stopped.status_code == 409 and "责令暂停" in stopped.text
+    for lang in ("zh", "en"):
+        for person, where in ((watch, page), (own, f"/bidder/objections/{oref}"), (watch, "/supervisor/objections")):
+            assert person.get(f"{where}?lang={lang}").status_code == 200
+    done(send(watch, page + "?lang=zh", "decide", upheld="yes", effect="next", reasons="评分确有错误"))
+    assert "另行确定中标人" in own.get(f"/bidder/objections/{oref}?lang=zh").text
+    buyer = rooms.person("buyer")
+    assert "award/again" in buyer.get(f"/agency/lots/{announced}/award").text
+    done(send(buyer, f"/agency/lots/{announced}/award/again", "decide-again", ground="投诉处理决定"))

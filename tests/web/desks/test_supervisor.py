@@ -140,7 +140,8 @@ def test_it_reads_and_changes_nothing(house: tuple[MoneyRoom, Rooms]) -> None:
         "supervisor.waive",
         "supervisor.settle",
     }
-    assert acts == signs, "what it signs at an opening, no more"
+    decides = {"supervisor.do_accept", "supervisor.do_refuse", "supervisor.do_decide"}
+    assert acts == signs | decides, "what it signs at an opening and decides on a complaint, no more"
     ref, _subs = room.awarded("WORKS")
     watch = rooms.person("watch")
     for page in (*LIST, f"/supervisor/dossier/{ref}"):

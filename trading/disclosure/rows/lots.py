@@ -25,7 +25,7 @@ from trading.kernel.log import LogBusy
 from trading.kernel.signed import Difference
 from trading.kernel.work import View
 from trading.parties.parties import Party
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, signed_terms
 from trading.tendering.documents import TenderDocument
 from trading.tendering.tenders import Lot
@@ -218,7 +218,7 @@ def _award(view: View, lot: Lot) -> Iterator[Difference]:
             yield Difference("contract", str(contract.id), "party_id", entry.c)
 
 
-CHECKS = (_terms, _end, _notices, _documents, _policies, _bids, disputes.differences, _award)
+CHECKS = (_terms, _end, _notices, _documents, _policies, _bids, disputes.differences, complaints.differences, _award)
 
 
 # --- what belongs to no lot alone -------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from trading.opening import ceremony, co_opening, opening_list
 from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.procedures.procedure import CONFIRMATION_ENDS, DEADLINE, NOTICE_ENDS, OPENED
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, terms
 from trading.tendering.tenders import Lot
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot
@@ -254,15 +254,39 @@ def objection(oref: str, form: Form | None = None) -> str:
             )
             for role in ("objection", "answer")
         )
+        complained, until = complaints.of_objection(view.session, row), complaints.last_moment(view.session, row)
+        now = view.now
     return render(
         "bidder/objection.html",
         row=row,
+        complained=complained,
+        complain_until=until if until is not None and now < until else None,
+        now=now,
         filed=filed,
         answered=answered,
         form=form or Form.blank(),
         crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
         can_object=can(Act.OBJECTION_FILE),
     )
+
+
+@bidder.act("/objections/<oref>/acts/complain", needs=Act.OBJECTION_FILE, back=objection)
+def complain(unit: UnitOfWork, form: Form, oref: str) -> str:
+    """Complain to the supervisory body about the answer, or about none in time. Field: ``complaint``."""
+    text = form.text("complaint", limit=8000, lines=True)
+    form.refuse_if_any()
+    complaints.file(unit, disputes.objection(unit.session, oref), text=text)
+    return f"/bidder/objections/{oref}"
+
+
+@bidder.act("/objections/<oref>/acts/withdraw-complaint", needs=Act.OBJECTION_FILE, back=objection)
+def withdraw_complaint(unit: UnitOfWork, _form: Form, oref: str) -> str:
+    """Take one's own complaint back."""
+    row = complaints.of_objection(unit.session, disputes.objection(unit.session, oref))
+    if row is None:
+        raise NotFound("complaint.unknown")
+    complaints.withdraw(unit, row)
+    return f"/bidder/objections/{oref}"
 
 
 @bidder.page("/lots/<ref>/objection", needs=Act.OBJECTION_FILE)

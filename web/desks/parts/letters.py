@@ -38,6 +38,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called", "award.reviewed_again"),
     "result": ("award.won", "award.lost", "award.lost_by_price", "award.not_ranked", "award.withdrawn"),
+    "remedies": ("complaint.accepted", "complaint.suspended", "complaint.refused", "complaint.decided"),
     "followed": (
         "follow.correction",
         "follow.clarification",

@@ -23,7 +23,7 @@ from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import View
 from trading.opening import ceremony
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.rulebook import calendars
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
@@ -59,6 +59,8 @@ KINDS = (
     "publish_contract",
     "file_contract",
     "refund",
+    "complaint_examine",
+    "complaint_decide",
 )
 SHOWN = {
     "": ("late", "soon", "running"),
@@ -86,6 +88,8 @@ def kind_words(kind: str) -> str:
         "publish_contract": _("contract published"),
         "file_contract": _("contract filed"),
         "refund": _("deposit paid back"),
+        "complaint_examine": _("complaint taken up or not"),
+        "complaint_decide": _("complaint decided"),
     }[kind]
 
 
@@ -130,12 +134,35 @@ def refund_limits(view: View, *, of: Lot | None = None, running: bool = False) -
     ]
 
 
+def complaint_limits(view: View, *, of: Lot | None = None, running: bool = False) -> list[Limit]:
+    """The supervisory body's own limits: to take a complaint up or not, and to decide on it."""
+    owner, found = _("the supervisory body"), []
+    for one in complaints.all_of(view.session, of):
+        steps = [("complaint_examine", "examine_by", one.examine_by, one.examined_at)]
+        if one.decide_by is not None and one.state != "WITHDRAWN":
+            steps.append(("complaint_decide", "decide_by", one.decide_by, one.decided_at))
+        for kind, name, until, met in steps:
+            if one.state == "WITHDRAWN" and met is None:
+                continue
+            reason = dict(one.reasons.get(name, {}))
+            found.append(
+                Limit(kind, one.ref, one.lot.ref, one.lot.title, owner, str(reason.get("rule", "")), until, met, reason)
+            )
+    return [one for one in found if one.met_at is None] if running else found
+
+
 def all_limits(view: View, *, running: bool = False) -> list[Limit]:
-    found = [*oversight.limits(view, running=running), *refund_limits(view, running=running)]
+    found = [
+        *oversight.limits(view, running=running),
+        *refund_limits(view, running=running),
+        *complaint_limits(view, running=running),
+    ]
     return sorted(found, key=lambda one: (one.until, one.lot, one.kind, one.of))
 
 
 def limit_href(one: Limit) -> str:
+    if one.kind.startswith("complaint_"):
+        return f"/supervisor/complaints/{one.of}"
     if one.kind in ("objection", "challenge"):
         return f"/supervisor/objections/{one.of}"
     return f"/supervisor/dossier/{one.lot}"
@@ -341,6 +368,10 @@ def objections() -> str:
             "supervisor/objections.html",
             open_=[one for one in found if one.state in disputes.OPEN],
             done=[one for one in found if one.state not in disputes.OPEN],
+            complaints=[
+                (one, one.party.name if ceremony.is_public(view.session, one.lot) else "")
+                for one in complaints.all_of(view.session)
+            ],
             at=view.now,
         )
 
@@ -448,7 +479,12 @@ def report_paper(ref: str) -> Response:
 
 def _dossier(view: View, lot: Lot) -> Dossier:
     of_lot = sorted(
-        [*oversight.limits(view, of=lot), *refund_limits(view, of=lot)], key=lambda one: (one.until, one.kind, one.of)
+        [
+            *oversight.limits(view, of=lot),
+            *refund_limits(view, of=lot),
+            *complaint_limits(view, of=lot),
+        ],
+        key=lambda one: (one.until, one.kind, one.of),
     )
     asked, said = oversight.published_questions(view, lot), oversight.objections(view, of=lot)
     if not ceremony.is_public(view.session, lot):
@@ -520,7 +556,7 @@ def rail() -> list[Group]:
                 Link(
                     _("Objections and challenges"),
                     "/supervisor/objections",
-                    path.startswith("/supervisor/objections"),
+                    path.startswith(("/supervisor/objections", "/supervisor/complaints")),
                     waiting or None,
                 ),
                 Link(_("Lots"), "/supervisor/dossier", path.startswith("/supervisor/dossier")),
