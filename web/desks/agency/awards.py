@@ -12,7 +12,7 @@ from trading.kernel.errors import Fault, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
-from trading.remedies import disputes
+from trading.remedies import complaints, disputes
 from trading.tendering import notices, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
@@ -47,6 +47,7 @@ def award_page(ref: str) -> str:
             unopened=result.unopened(notices.of_lot(view.session, lot)),
             upheld=disputes.upheld_on(view.session, lot, "result"),
             ways=ways_on(view, lot, award),
+            suspended=complaints.suspension(view.session, lot, view.now),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
         )
@@ -169,6 +170,8 @@ def contract_page(ref: str, form: Form | None = None) -> str:
             _("Contract"),
             award=award,
             contract=agency_queries.contract_card(view, lot),
+            suspended=complaints.suspension(view.session, lot, view.now),
+            upheld=disputes.upheld_on(view.session, lot, "result"),
             form=form or Form.blank(first, version=card.version),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
