@@ -49,7 +49,8 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     try:
         settings = read_settings()
     except NotReady as refusal:
-        return [*found, Finding("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
+        told = refusal_text(refusal, "en")
+        return [*found, Finding("settings", "error", told, "correct the setting, or the line of settings.env")]
     found += _settings(settings)
     found += _modes(settings)
     found += _scanner(settings)
@@ -234,8 +235,8 @@ def _database(settings: Settings, found: list[Finding]) -> Any:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         found.append(Finding("database", "error", "there is no database yet", "bidhall migrate"))
         return None
-    engine = wiring.open_engine(settings.database)
     try:
+        engine = wiring.open_engine(settings.database)
         schema.check_ready(engine)
     except NotReady as refusal:
         pending = refusal.code == "database.pending"
@@ -243,7 +244,7 @@ def _database(settings: Settings, found: list[Finding]) -> Any:
             Finding(
                 "migrations" if pending else "database",
                 "error",
-                str(refusal),
+                refusal_text(refusal, "en"),
                 "bidhall migrate" if pending else "start the database, or correct BIDHALL_DATABASE",
             )
         )
@@ -296,7 +297,8 @@ def _keys(office: Any) -> list[Finding]:
             log_own.check(view.session, office.platform, office.keys)
     except NotReady as refusal:
         if refusal.code == "log.foreign_name":
-            return [Finding("log_name", "error", str(refusal), "set BIDHALL_PLATFORM back to the name of the log")]
+            back = f"set BIDHALL_PLATFORM={refusal.facts['stored']}"
+            return [Finding("log_name", "error", refusal_text(refusal, "en"), back)]
         remedy = "put the log's own key file back, or let BIDHALL_DATA and BIDHALL_DATABASE name one installation"
         return [Finding("log_key", "error", str(refusal), remedy)]
     return [Finding("log_key", "ok", "keys and name are those the log began with")]

@@ -187,7 +187,10 @@ def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech:
 
 def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None) -> bytes:
     if not can_set():
-        _stop("PDF needs the extra: pip install 'bidhall[reports]'", 3)
+        _stop(
+            "PDF needs the setter typst, which is not installed: install this release from its file, with its part “reports”",
+            3,
+        )
     head, lines = writers.group_table(report, speech)
     data = {
         "lang": speech,
