@@ -9,6 +9,7 @@ import click
 
 # name → module of web.cli and the command's name in it
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "init"),
     "serve": ("serve", "serve"),
     "demo": ("demo", "demo"),
     "migrate": ("platform", "migrate"),
@@ -70,6 +71,7 @@ class Lazy(click.Group):
 
 
 SHORT: dict[str, str] = {
+    "init": "Set up a platform in an empty data folder.",
     "serve": "Run the web platform and its clock.",
     "demo": "Play whole tenders over HTTP, as a rehearsal.",
     "migrate": "Bring the database to this version.",
