@@ -18,6 +18,7 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from trading.kernel import log, outbox
 from trading.kernel.access import Act, may
@@ -27,7 +28,7 @@ from trading.parties import corrections, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
 from web.desks.admin import corrections as admin_corrections
-from web.desks.admin import failed, grants, keys, people, restored, system
+from web.desks.admin import failed, first_week, grants, keys, people, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -35,7 +36,18 @@ from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_corrections", "admin_log", "desk", "failed", "grants", "keys", "people", "restored", "system"]
+__all__ = [
+    "admin_corrections",
+    "admin_log",
+    "desk",
+    "failed",
+    "first_week",
+    "grants",
+    "keys",
+    "people",
+    "restored",
+    "system",
+]
 
 desk = admin
 
@@ -45,6 +57,25 @@ def home() -> str:
     with reading() as view:
         duties: list[Duty] = []
         figures: list[dict[str, Any]] = []
+        missing = 0
+        if may(view.actor, Act.USER_ADMIN) or may(view.actor, Act.SYSTEM_ADMIN):
+            missing = first_week.left(view)
+        if missing:
+            duties.append(
+                Duty(
+                    ngettext(
+                        "%(num)s thing is missing before the first tender",
+                        "%(num)s things are missing before the first tender",
+                        missing,
+                    ),
+                    first_week.WEEK,
+                    None,
+                    _("this week"),
+                    _("people, keys, experts, backup: each with the page where it is done"),
+                    _("First week"),
+                    "warn",
+                )
+            )
         if may(view.actor, Act.USER_ADMIN):
             duties += _of_security(view, figures)
         if may(view.actor, Act.SYSTEM_ADMIN):
