@@ -16,6 +16,7 @@ import click
 from trading.kernel.errors import NotReady, Refusal
 from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
 from web.cli.doctor_finding import LEAST_FREE, Finding
+from web.cli.language import language
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
@@ -38,9 +39,27 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
         answer({"ok": ok, "findings": [asdict(one) for one in findings]})
     else:
         for one in findings:
-            click.echo(f"{one.level:<8} {one.code:<24} {one.what}" + (f"\n{'':<34}{one.remedy}" if one.remedy else ""))
+            click.echo(_in_chinese(one) if language(lang) == "zh" else _in_english(one))
     if not ok:
         raise SystemExit(NOT_READY)
+
+
+def _in_english(one: Finding) -> str:
+    return f"{one.level:<8} {one.code:<24} {one.what}" + (f"\n{'':<34}{one.remedy}" if one.remedy else "")
+
+
+def _in_chinese(one: Finding) -> str:
+    """What a finding is about and what to do; below it what was found, as the machine has it."""
+    from web.words import state, states
+
+    name = next((name for name in (one.code, one.code.partition("_")[0]) if ("doctor", name) in states()), "")
+    title = state("doctor", name).text if name else one.code
+    lines = [f"{state('doctor_level', one.level).text}  {title} [{one.code}]", f"      {one.what}"]
+    if one.remedy and ("doctor_remedy", name) in states():
+        lines.append(f"      处理：{state('doctor_remedy', name).text}")
+    if one.remedy and one.level != "ok":
+        lines.append(f"      {one.remedy}")
+    return "\n".join(lines)
 
 
 def examine(lot_ref: str | None = None) -> list[Finding]:

@@ -10,7 +10,7 @@ import click
 
 from trading.kernel.errors import Invalid
 from web.cli.common import answer, guarded, json_option, lang_option, refusal_text, say
-from web.cli.savings import language
+from web.cli.language import language
 
 
 def _flag(name: str, metavar: str, about: str) -> Any:
