@@ -114,7 +114,7 @@ def _merged(found: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     for seat in SEATS:
         if flags[seat] is not None:
             username, sign, name = flags[seat].partition("=")
-            if not sign:
+            if flags[seat] and not sign:
                 faults.add(f"--{seat}", "init.seat", text=flags[seat])
             people[seat] = {"username": username, "name": name}
     faults.refuse_if_any("init.faults")

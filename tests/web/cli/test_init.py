@@ -248,7 +248,17 @@ def begun(data: Path, file: str, *, after: str = "init.json") -> subprocess.Pope
     return started
 
 
-@pytest.mark.parametrize("after", ["init.json", "settings.env", "bidhall.db", "platform.key", "clock.anchor"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "settings.env",
+        "platform.key",
+        *(pytest.param(name, marks=LONG) for name in ("init.json", "bidhall.db", "clock.anchor")),
+    ],
+)
 def test_killed_in_the_middle_it_goes_on(site: Path, after: str) -> None:
     data, file = site / "data", str(site / "site.toml")
     killed = begun(data, file, after=after)
