@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit import evaluation_steps
-from tests.kit.world import DEADLINE, PDF
+from tests.kit.world import DEADLINE, PDF, SETUP
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading import procedures
@@ -849,3 +849,15 @@ def test_a_page_from_before_leads_to_where_the_filing_stands_now(rooms: Rooms, a
         answer = agent.get(page)
         assert answer.status_code == 303 and answer.headers["Location"] == where, page
         assert agent.get(where).status_code == 200
+
+
+def test_the_page_says_beforehand_which_side_has_no_key_holder(rooms: Rooms) -> None:
+    """With two sides nobody's choice of how many open could ever hold: it is said before anybody is named."""
+    world = rooms.world
+    lot = f"/agency/lots/{world.lot('DRAFTED')}/keys"
+    assert "密钥持有人来自三方" not in rooms.person("agent").get(lot).text
+    with world.office.work(SETUP) as work:
+        parties.disable(work, parties.account(work.session, world.people["officer5"]))
+    told = rooms.person("agent").get(lot).text
+    assert "密钥持有人来自三方" in told and "还没有人可以代表：行政监督" in told
+    assert "three sides" in rooms.person("agent").get(lot + "?lang=en").text
