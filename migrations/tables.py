@@ -35,6 +35,7 @@ import trading.opening.findings
 import trading.opening.runs
 import trading.opening.scrub
 import trading.opening.technical
+import trading.parties.corrections
 import trading.parties.failed_sign_ins
 import trading.parties.inbox
 import trading.parties.password_links

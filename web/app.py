@@ -32,6 +32,7 @@ from web.http.layout import Frame, Link, RoleChoice, address
 from web.http.page_rules import PAGES
 from web.http.rate_limits import RateLimits
 from web.http.shedding import Shedding
+from web.http.wellness import Wellness
 from web.settings import Settings, old_secrets, secret_of
 from web.words import formatting, helping
 from web.words.citations import citation
@@ -96,7 +97,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     if settings.proxies:
         n = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    app.wsgi_app = Shedding(app.wsgi_app, HEADERS)  # type: ignore[method-assign]
+    app.wsgi_app = Wellness(Shedding(app.wsgi_app, HEADERS), office)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
     rate_limits = RateLimits(office.engine, office.clock, app.config["SECRET_KEY"])
     house = House(settings, office, rate_limits, zone, {}, town=is_town(settings.data))

@@ -155,7 +155,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             raise NotReady("settings.value", name=PREFIX + "CLAMD", value=clamd, expected=expected) from error
     return Settings(
         data=data,
-        database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}",
+        database=_database(values.get("DATABASE", "").strip()) or f"sqlite:///{data / 'bidhall.db'}",
         blobs=values.get("BLOBS") or str(data / "blobs"),
         base_url=base,
         proxies=int(proxies),
@@ -199,6 +199,30 @@ def given(environment: Mapping[str, str] | None = None) -> tuple[Path, dict[str,
         if name not in NAMES:
             raise NotReady("settings.unknown", name=PREFIX + name, known=[PREFIX + n for n in NAMES])
     return data, values
+
+
+def _database(text: str) -> str:
+    """The address of a database; PostgreSQL is spoken to by the one driver there is. Refuses: NotReady ``settings.value``, without a
+    password that may stand in it."""
+    scheme, sign, rest = text.partition("://")
+    if sign and scheme in ("postgres", "postgresql"):
+        text = f"postgresql+psycopg://{rest}"
+    elif text and (not sign or scheme not in ("sqlite", "postgresql+psycopg")):
+        expected = "postgresql://user@host/name, sqlite:////folder/bidhall.db"
+        shown = f"{scheme}://…" if sign else "…"
+        raise NotReady("settings.value", name=PREFIX + "DATABASE", value=shown, expected=expected)
+    if text:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(text)
+        except (ArgumentError, ValueError) as error:
+            expected = "postgresql://user@host:5432/name"
+            raise NotReady(
+                "settings.value", name=PREFIX + "DATABASE", value=f"{scheme}://…", expected=expected
+            ) from error
+    return text
 
 
 def _probes(text: str) -> tuple[tuple[str, str], ...]:

@@ -96,7 +96,7 @@ def data_keys_file(settings: Settings) -> Path:
 
 def open_signing_office(settings: Settings) -> Office:
     """The office of a process that signs: its keys and its name are those the log began with, and it has looked whether the log
-    goes on from what is remembered; its ``trouble`` says so if not. The tables are of this version.
+    goes on from what is remembered; its ``trouble`` says so if not. A log that has not begun gets its name. The tables are of this version.
 
     Refuses: NotReady as ``open_office`` and ``at_rest.look``, and ``log.foreign_name``, ``log.foreign_log_key``,
     ``log.foreign_signing_key``.
@@ -109,6 +109,8 @@ def open_signing_office(settings: Settings) -> Office:
         office.restored.look(view)
         if office.memory is not None:
             office.memory.look(view.session)
+    if office.trouble is None:
+        log_own.begin(office)
     return office
 
 

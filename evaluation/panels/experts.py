@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.kernel.access import Act, Role
@@ -121,6 +121,12 @@ def specialties(session: Session) -> list[tuple[str, int]]:
     rows = session.scalars(select(Expert).where(Expert.active))
     found = Counter(code for one in rows if one.account.disabled_at is None for code in one.specialties)
     return sorted(found.items())
+
+
+def count_active(session: Session) -> int:
+    """How many experts are in the pool."""
+    rows = select(func.count()).select_from(Expert).join(Account, Account.id == Expert.account_id)
+    return int(session.scalar(rows.where(Expert.active, Account.disabled_at.is_(None))) or 0)
 
 
 def by_code(session: Session, code: str) -> Expert:

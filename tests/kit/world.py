@@ -102,7 +102,7 @@ class World:
             ("purchaser", credit_code(1), "开平区教育局", "purchaser"),
             ("agency", credit_code(2), "诚信招标代理有限公司", "agency"),
             ("agency2", credit_code(3), "另一招标代理有限公司", "agency"),
-            ("supervisor", "SUPERVISOR", "开平区财政局", "supervisor"),
+            ("supervisor", credit_code(4), "开平区财政局", "supervisor"),
         ]
         named += [
             (name, credit_code(100 + at), f"投标单位{at}有限公司", "bidder")

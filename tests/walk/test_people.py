@@ -63,6 +63,22 @@ def test_people_organisations_and_keys_are_looked_through(walk: Walk) -> None:
     ).follow(".rail a[href='/admin/restored']")
 
 
+def test_a_correction_of_an_organisation_is_proposed_and_refused(walk: Walk) -> None:
+    first, second = walk.person("secadmin"), walk.person("secadmin2")
+    first.go("/admin/first-week").follow(".rail a[href='/admin/parties']").fill(q="城市管理").press(".filters button")
+    first.follow("main a[href^='/admin/parties/correct']")
+    with first.expecting(422):
+        first.fill(name="").press("form[action='/admin/acts/correct'] .btn--go")
+    first.fill(name="春晓区城市管理和综合执法局", reason="机构改革方案").press(
+        "form[action='/admin/acts/correct'] .btn--go"
+    )
+    second.go("/admin").follow("main a[href^='/admin/corrections/']")
+    with second.expecting(422):
+        second.press("form[action$='/acts/refuse'] button")
+    second.fill(answer="方案还没有印发").press("form[action$='/acts/refuse'] button")
+    second.follow("main a[href='/admin/parties']")
+
+
 def test_the_calendar_of_a_year_is_loaded(walk: Walk) -> None:
     admin = walk.person("sysadmin")
     admin.follow(".rail a[href='/admin/calendar']")

@@ -19,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from trading.kernel.errors import NotReady
+
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -80,13 +82,17 @@ def _refuse(value: object) -> Any:
 def open_engine(url: str, *, durable: bool = True) -> Engine:
     """An engine for ``url``. SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for units that write (a receipt must survive power loss).
 
-    ``durable`` False, for rehearsals alone: commits do not wait for the disk.
+    ``durable`` False, for rehearsals alone: commits do not wait for the disk. Refuses: NotReady
+    ``database.driver``.
     """
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"check_same_thread": False}, **_pool(url))
         _teach_sqlite(engine, "FULL" if durable else "OFF")
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED")
+    try:
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED")
+    except ImportError as error:
+        raise NotReady("database.driver", url=shown_url(url)) from error
 
 
 def _pool(url: str) -> dict[str, int]:

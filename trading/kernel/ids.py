@@ -50,7 +50,7 @@ def uscc_check(first17: str) -> str:
 def read_uscc(text: str) -> str:
     """A code as typed, in its one form: without spaces, upper case, ASCII, its check character proved.
 
-    Refuses: Invalid uscc.length, uscc.letters, uscc.check. The wrong check character is named, never the right one: a
+    Refuses: Invalid uscc.length, uscc.letters, uscc.check, uscc.placeholder. The wrong check character is named, never the right one: a
     code is looked up again, not repaired.
     """
     code = re.sub(r"[\s\u3000]", "", text).translate(_NARROW).upper()
@@ -60,7 +60,14 @@ def read_uscc(text: str) -> str:
         raise Invalid("uscc.letters", text=text, letters="".join(strange))
     if uscc_check(code[:17]) != code[17]:
         raise Invalid("uscc.check", text=text, found=code[17])
+    if code[0] == "0" or len(set(code)) < 3:  # no registering department has the number 0
+        raise Invalid("uscc.placeholder", text=text)
     return code
+
+
+def is_invented(code: str) -> bool:
+    """Whether a well-formed code names nobody: an organisation's own part of nothing but noughts, as in examples and in the demo town."""
+    return set(code[8:17]) == {"0"}
 
 
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF10, 0xFF5B)}

@@ -2,21 +2,31 @@
 
 A platform that starts with other ones would sign a second history into the log of the first: every start of a process that signs asks
 here before it signs anything (web/wiring.py). What is altered rather than signed by somebody else is the audit's to name, not ours.
+
+Law of the noun: the name is the first thing a log holds, signed in a record of its own before anything else is, so that two processes
+that start on an empty log under two names cannot both go on; of every record and every checkpoint after it, it is part.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto import checkpoints, ticks
 from crypto.errors import CryptoError
+from crypto.signatures import document_hash
 from trading.kernel import log
-from trading.kernel.audit import LogEntry, PlatformKeys, platform_kid
-from trading.kernel.errors import NotReady
+from trading.kernel.access import CLOCK
+from trading.kernel.audit import ActRecord, LogEntry, PlatformKeys, platform_kid
+from trading.kernel.errors import AlreadyDone, NotReady
 from trading.kernel.log_ticks import LogTick
+from trading.kernel.work import Office
+
+NAMED = "platform.named"
+"""The act whose record says under which name a log begins; the form id that only one unit can claim, too."""
 
 
 def begun(session: Session) -> bool:
@@ -32,9 +42,44 @@ def check(session: Session, platform: str, keys: PlatformKeys) -> None:
     first = session.scalar(select(LogTick.checkpoint).order_by(LogTick.tick).limit(1))
     if first is not None:
         _check_checkpoint(first, log.log_key(platform, keys), platform)
+    elif (stored := _first_name(session, keys)) not in ("", platform):
+        raise NotReady("log.foreign_name", stored=stored, platform=platform)
     entry = session.scalar(select(LogEntry.envelope).order_by(LogEntry.id).limit(1))
     if entry is not None:
         _check_entry(entry, keys)
+
+
+def begin(office: Office) -> None:
+    """Sign the name into a log that has not begun, before anything else is signed. A process that was quicker has named it.
+
+    Refuses: NotReady as ``check``, where that was under another name.
+    """
+    with office.view(CLOCK) as view:
+        named = begun(view.session)
+    if not named:
+        with suppress(AlreadyDone), office.work(CLOCK) as work:
+            if not begun(work.session):
+                work.once(NAMED)
+                work.record(NAMED, "platform")
+    with office.view(CLOCK) as view:
+        check(view.session, office.platform, office.keys)
+
+
+def _first_name(session: Session, keys: PlatformKeys) -> str:
+    """The name in the first signed record, before there is a checkpoint; "" where there is none that can be read."""
+    row = session.execute(
+        select(LogEntry.envelope, ActRecord.payload)
+        .join(ActRecord, ActRecord.entry_hash == LogEntry.c)
+        .order_by(LogEntry.id)
+        .limit(1)
+    ).first()
+    try:
+        if row is None:
+            return ""
+        entry, _ = ticks.open_entry(json.loads(row[0]), (keys.public,))
+        return str(json.loads(row[1])["platform"]) if entry["statement"] == document_hash(row[1].encode()) else ""
+    except (CryptoError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _check_checkpoint(note: str, key: checkpoints.NoteKey, platform: str) -> None:

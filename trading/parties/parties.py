@@ -202,21 +202,19 @@ def register(
     small: bool = False,
     bank_account: str = "",
     bank_name: str = "",
+    another: bool = False,
 ) -> Party:
-    """Enter an organisation. Refuses: NotAllowed, Invalid (every field), Conflict ``party.exists``."""
+    """Enter an organisation. ``another``: a further centre is meant, where there is one. Refuses: NotAllowed, Invalid (every field; also
+    ``party.second_centre``), Conflict ``party.exists``."""
     work.require(Act.USER_ADMIN)
     faults = Faults()
     if kind not in KINDS:
         faults.add("kind", "party.kind", kinds=list(KINDS))
     if not name.strip():
         faults.add("name", "form.required")
-    if kind in ("bidder", "purchaser", "agency"):
-        try:
-            code = ids.read_uscc(code)
-        except Invalid as refusal:
-            faults.take("code", refusal)
-    elif not code.strip():
-        faults.add("code", "form.required")
+    code = read_code(faults, code, kind)
+    if kind == "centre" and not another and (first := _a_centre(work.session)) is not None and first.code != code:
+        faults.add("kind", "party.second_centre", centre=first.name, credit_code=first.code)
     faults.refuse_if_any()
     if work.session.scalar(select(Party.id).where(Party.code == code)) is not None:
         raise Conflict("party.exists", code=code)
@@ -233,6 +231,24 @@ def register(
     work.session.flush()
     work.record("party.register", f"party/{new.id}", kind=kind)
     return new
+
+
+def read_code(faults: Faults, code: str, kind: str) -> str:
+    """The code of an organisation in its one form; that of a person standing alone, such as an expert, is the centre's own. What is wrong
+    with it is added to ``faults``."""
+    code = code.strip()
+    if not code:
+        faults.add("code", "form.required")
+    elif kind != "expert":
+        try:
+            return ids.read_uscc(code)
+        except Invalid as refusal:
+            faults.take("code", refusal)
+    return code
+
+
+def _a_centre(session: Session) -> Party | None:
+    return session.scalar(select(Party).where(Party.kind == "centre").order_by(Party.id).limit(1))
 
 
 def invite(

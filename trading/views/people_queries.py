@@ -16,8 +16,10 @@ from crypto.keys import fingerprint
 from trading.custody import officers
 from trading.kernel.access import OF_WEIGHT, Role, fitting
 from trading.kernel.work import View
+from trading.parties import corrections
+from trading.parties.corrections import PartyCorrection
 from trading.parties.enrolments import EnrolledKey
-from trading.parties.parties import Account, Login, Party, RoleGrant
+from trading.parties.parties import Account, Login, Party, RoleGrant, names_of, party
 from trading.tendering.tenders import Lot
 
 SECOND_FACTOR_ROLES = tuple(role for role in Role if role in OF_WEIGHT or role is Role.PURCHASER)
@@ -68,6 +70,8 @@ class PartyCard:
     region: str
     small: bool
     bank_account: str
+    former: tuple[tuple[str, str], ...] = ()
+    """(code, name) from before each correction, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -177,22 +181,72 @@ def account_counts(view: View) -> AccountCounts:
 
 
 def organisations(view: View, *, words: str = "", kind: str = "") -> list[PartyCard]:
-    """All but experts, by kind and name. ``words``: a part of the name, or the whole code."""
+    """All but experts, by kind and name. ``words``: a part of the name, or the whole code, of before a correction too."""
     rows = select(Party).where(Party.kind != "expert")
     if words:
-        rows = rows.where(or_(Party.name.contains(words, autoescape=True), Party.code == words))
+        past = select(PartyCorrection.party_id).where(
+            PartyCorrection.state == "done",
+            or_(PartyCorrection.old_name.contains(words, autoescape=True), PartyCorrection.old_code == words),
+        )
+        rows = rows.where(or_(Party.name.contains(words, autoescape=True), Party.code == words, Party.id.in_(past)))
     if kind:
         rows = rows.where(Party.kind == kind)
-    return [_party_card(row) for row in view.session.scalars(rows.order_by(Party.kind, Party.name))]
+    return _party_cards(view, list(view.session.scalars(rows.order_by(Party.kind, Party.name))))
 
 
 def organisation(view: View, code: str) -> PartyCard | None:
     row = view.session.scalar(select(Party).where(Party.code == code))
-    return _party_card(row) if row is not None else None
+    return _party_cards(view, [row])[0] if row is not None else None
 
 
-def _party_card(row: Party) -> PartyCard:
-    return PartyCard(row.code, row.name, row.kind, row.region, row.small, row.bank_account)
+def _party_cards(view: View, rows: Sequence[Party]) -> list[PartyCard]:
+    former: dict[int, list[tuple[str, str]]] = {}
+    for one in corrections.decided(view.session, [row.id for row in rows]):
+        former.setdefault(one.party_id, []).append((one.old_code, one.old_name))
+    return [
+        PartyCard(row.code, row.name, row.kind, row.region, row.small, row.bank_account, tuple(former.get(row.id, ())))
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class CorrectionCard:
+    """A correction to be decided, or decided: what stands and what shall stand, who wants it and who decided."""
+
+    id: int
+    state: str
+    old_code: str
+    old_name: str
+    code: str
+    name: str
+    kind: str
+    reason: str
+    by: str
+    at: datetime
+    mine: bool
+    decided_by: str
+    decided_at: datetime | None
+    answer: str
+
+
+def correction_card(view: View, row: PartyCorrection) -> CorrectionCard:
+    names = names_of(view.session, [row.proposed_by, row.decided_by])
+    return CorrectionCard(
+        row.id,
+        row.state,
+        row.old_code,
+        row.old_name,
+        row.code,
+        row.name,
+        party(view.session, row.party_id).kind,
+        row.reason,
+        names.get(row.proposed_by, "–"),
+        row.proposed_at,
+        row.proposed_by == view.actor.account_id,
+        names.get(row.decided_by or 0, "–"),
+        row.decided_at,
+        row.answer,
+    )
 
 
 # --- keys -------------------------------------------------------------------------------------------------------------

@@ -19,12 +19,12 @@ import click
 
 from crypto.errors import CryptoError
 from trading.kernel.errors import Invalid, NotFound, NotReady, Refusal
-from web.cli.savings import language
+from web.cli.language import LANGUAGE, language
 
 F = TypeVar("F", bound=Callable[..., Any])
 DONE, REFUSED, BAD_INPUT, NOT_READY = 0, 1, 2, 3
 
-lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of the answer.")
+lang_option = click.option("--lang", type=LANGUAGE, default=None, help="Language of the answer.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
 force_option = click.option("--force", is_flag=True, help="Write over a file that is there.")
 

@@ -16,6 +16,7 @@ import click
 from trading.kernel.errors import NotReady, Refusal
 from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
 from web.cli.doctor_finding import LEAST_FREE, Finding
+from web.cli.language import language
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
@@ -38,9 +39,27 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
         answer({"ok": ok, "findings": [asdict(one) for one in findings]})
     else:
         for one in findings:
-            click.echo(f"{one.level:<8} {one.code:<24} {one.what}" + (f"\n{'':<34}{one.remedy}" if one.remedy else ""))
+            click.echo(_in_chinese(one) if language(lang) == "zh" else _in_english(one))
     if not ok:
         raise SystemExit(NOT_READY)
+
+
+def _in_english(one: Finding) -> str:
+    return f"{one.level:<8} {one.code:<24} {one.what}" + (f"\n{'':<34}{one.remedy}" if one.remedy else "")
+
+
+def _in_chinese(one: Finding) -> str:
+    """What a finding is about and what to do; below it what was found, as the machine has it."""
+    from web.words import state, states
+
+    name = next((name for name in (one.code, one.code.partition("_")[0]) if ("doctor", name) in states()), "")
+    title = state("doctor", name).text if name else one.code
+    lines = [f"{state('doctor_level', one.level).text}  {title} [{one.code}]", f"      {one.what}"]
+    if one.remedy and ("doctor_remedy", name) in states():
+        lines.append(f"      处理：{state('doctor_remedy', name).text}")
+    if one.remedy and one.level != "ok":
+        lines.append(f"      {one.remedy}")
+    return "\n".join(lines)
 
 
 def examine(lot_ref: str | None = None) -> list[Finding]:
@@ -49,7 +68,8 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     try:
         settings = read_settings()
     except NotReady as refusal:
-        return [*found, Finding("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
+        told = refusal_text(refusal, "en")
+        return [*found, Finding("settings", "error", told, "correct the setting, or the line of settings.env")]
     found += _settings(settings)
     found += _modes(settings)
     found += _scanner(settings)
@@ -234,8 +254,8 @@ def _database(settings: Settings, found: list[Finding]) -> Any:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         found.append(Finding("database", "error", "there is no database yet", "bidhall migrate"))
         return None
-    engine = wiring.open_engine(settings.database)
     try:
+        engine = wiring.open_engine(settings.database)
         schema.check_ready(engine)
     except NotReady as refusal:
         pending = refusal.code == "database.pending"
@@ -243,7 +263,7 @@ def _database(settings: Settings, found: list[Finding]) -> Any:
             Finding(
                 "migrations" if pending else "database",
                 "error",
-                str(refusal),
+                refusal_text(refusal, "en"),
                 "bidhall migrate" if pending else "start the database, or correct BIDHALL_DATABASE",
             )
         )
@@ -296,7 +316,8 @@ def _keys(office: Any) -> list[Finding]:
             log_own.check(view.session, office.platform, office.keys)
     except NotReady as refusal:
         if refusal.code == "log.foreign_name":
-            return [Finding("log_name", "error", str(refusal), "set BIDHALL_PLATFORM back to the name of the log")]
+            back = f"set BIDHALL_PLATFORM={refusal.facts['stored']}"
+            return [Finding("log_name", "error", refusal_text(refusal, "en"), back)]
         remedy = "put the log's own key file back, or let BIDHALL_DATA and BIDHALL_DATABASE name one installation"
         return [Finding("log_key", "error", str(refusal), remedy)]
     return [Finding("log_key", "ok", "keys and name are those the log began with")]

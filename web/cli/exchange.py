@@ -157,7 +157,7 @@ def import_statement(file: str | None, form: str, template: bool, as_json: bool,
     from deposits.bank import statements
     from deposits.refunds import settlement
     from trading.kernel.access import Actor, Role
-    from web.cli.savings import language
+    from web.cli.language import language
 
     if template:
         sys.stdout.buffer.write(statements.write_csv([], language(lang)))
@@ -207,7 +207,7 @@ def import_history(file: str, source: str, as_json: bool, lang: str | None) -> N
 @guarded
 def import_experts(file: str | None, template: bool, as_json: bool, lang: str | None) -> None:
     """Enter experts of the library, whose accounts are there; who is entered already is skipped. Specialties are parted by spaces."""
-    from web.cli.savings import language
+    from web.cli.language import language
 
     if template:
         out = io.StringIO()

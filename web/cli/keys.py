@@ -26,8 +26,8 @@ from web.cli.common import (
     stop,
     writing,
 )
+from web.cli.language import language
 from web.cli.offline import passphrase_option
-from web.cli.savings import language
 
 OTHER_ROLES = ("tenderee", "agency", "expert", "supervisor", "controller")
 LEAST = 8

@@ -19,7 +19,7 @@ from crypto.recovery import key_words
 from crypto.trust import Trust, trust_of
 from trading.kernel.errors import Conflict
 from web.cli.common import BAD_INPUT, read_json, say, stop, writing
-from web.cli.savings import language
+from web.cli.language import language
 
 TYPE = "bidhall-known-keys"
 Chains = Mapping[str, list[bytes]]

@@ -1,5 +1,6 @@
-"""`bidhall user` and `bidhall role`: accounts from the command line, alone only for the first administrators of a new platform: until there
-are two security administrators, who then give roles of weight together, here as on the pages."""
+"""`bidhall user`, `bidhall role` and `bidhall party`: accounts and organisations from the command line, alone only for the first
+administrators of a new platform: until there are two security administrators, who then give roles of weight together, here as on the
+pages."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from sqlalchemy import select
 
 from trading.kernel.access import OF_WEIGHT, Actor, Role
 from trading.kernel.errors import NotAllowed, NotFound
-from trading.parties import parties, role_proposals
+from trading.kernel.work import UnitOfWork
+from trading.parties import corrections, parties, role_proposals
 from web.cli.common import answer, guarded, json_option, lang_option, passphrase, say
 from web.cli.platform import open_ready_office
 
@@ -59,17 +61,15 @@ password_option = click.option(
 
 @click.group("user")
 def user() -> None:
-    """Accounts. Example: bidhall user add chen --name 陈书仪 --party 12130205000000000E --role security-admin"""
+    """Accounts. Example: bidhall user add chen --name 陈书仪 --party CODE --role security-admin"""
 
 
-@user.command(
-    "add", epilog="Example: bidhall user add chen --name 陈书仪 --party centre --kind centre --role security-admin"
-)
+@user.command("add", epilog="Example: bidhall user add chen --name 陈书仪 --party CODE --role security-admin --as sec")
 @click.argument("username")
 @click.option("--name", required=True, help="The person's name.")
-@click.option("--party", "party_code", required=True, help="Code of the organisation (entered if new).")
-@click.option("--party-name", default="", help="Name of a new organisation.")
-@click.option("--kind", type=click.Choice(list(parties.KINDS)), default="centre", help="Kind of a new organisation.")
+@click.option("--party", "party_code", required=True, help="Code of the organisation.")
+@click.option("--party-name", default="", help="Name of a new organisation, with --kind.")
+@click.option("--kind", type=click.Choice(list(parties.KINDS)), help="Kind of a new organisation.")
 @click.option(
     "--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True, help="First roles."
 )
@@ -84,7 +84,7 @@ def user_add(
     name: str,
     party_code: str,
     party_name: str,
-    kind: str,
+    kind: str | None,
     roles: tuple[str, ...],
     password_file: str | None,
     reason: str,
@@ -102,10 +102,7 @@ def user_add(
     wanted = [Role(r) for r in roles]
     heavy = [r for r in wanted if r in OF_WEIGHT and actor is not COMMAND_LINE]
     with office.work(actor) as work:
-        try:
-            party = parties.party_by_code(work.session, party_code)
-        except NotFound:
-            party = parties.register(work, code=party_code, name=party_name or party_code, kind=kind)
+        party = _organisation(work, party_code, party_name, kind)
         who = parties.invite(
             work, party, username=username, name=name, password=first, roles=[r for r in wanted if r not in heavy]
         )
@@ -113,6 +110,17 @@ def user_add(
             role_proposals.propose(work, who, one, reason or "bidhall user add")
     say(f"{username}: {', '.join(roles)}")
     _tell_waiting(username, heavy)
+
+
+def _organisation(work: UnitOfWork, code: str, name: str, kind: str | None) -> parties.Party:
+    """The one of this code; a new one only where its kind and name are given. Refuses: NotFound ``party.unknown_code``, and as
+    ``parties.register``."""
+    try:
+        return parties.party_by_code(work.session, code)
+    except NotFound:
+        if kind is None:
+            raise NotFound("party.unknown_code", code=code) from None
+    return parties.register(work, code=code, name=name, kind=kind)
 
 
 @user.command("list", epilog="Example: bidhall user list --json")
@@ -291,3 +299,84 @@ def role_revoke(
     office = open_ready_office()
     with office.work(signed_in(office, as_user, passphrase_file)) as work:
         parties.revoke(work, _account(work.session, username), Role(role_name))
+
+
+@click.group("party")
+def party() -> None:
+    """Organisations. Example: bidhall party correct CODE --to CODE --reason 'certificate' --as sec --second sec2"""
+
+
+@party.command("list", epilog="Example: bidhall party list --json")
+@json_option
+@lang_option
+@guarded
+def party_list(as_json: bool, lang: str | None) -> None:
+    """List organisations with their codes, and what they were called before a correction; experts are the centre's and stand on no list."""
+    from trading.views import people_queries
+
+    office = open_ready_office(signs=False)
+    with office.view(COMMAND_LINE) as view:
+        cards = people_queries.organisations(view)
+    if as_json:
+        answer(
+            {
+                "parties": [
+                    {
+                        "code": one.code,
+                        "name": one.name,
+                        "kind": one.kind,
+                        "former": [list(pair) for pair in one.former],
+                    }
+                    for one in cards
+                ]
+            }
+        )
+        return
+    for one in cards:
+        click.echo(f"{one.code:<20} {one.kind:<12} {one.name}")
+        for code, name in one.former:
+            click.echo(f"{'':<20} {'formerly':<12} {name} ({code})")
+
+
+@party.command(
+    "correct", epilog="Example: bidhall party correct CODE --to CODE --reason 'certificate' --as sec --second sec2"
+)
+@click.argument("code")
+@click.option("--to", "new_code", metavar="CODE", help="The right code.")
+@click.option("--name", "new_name", help="The right name.")
+@click.option("--reason", required=True, help="What the right one was taken from.")
+@as_option
+@password_option
+@click.option(
+    "--second", "second_user", metavar="USER", help="Another security administrator, who has looked there too."
+)
+@click.option("--second-passphrase-file", metavar="FILE", help="Their password, first line of FILE.")
+@lang_option
+@guarded
+def party_correct(
+    code: str,
+    new_code: str | None,
+    new_name: str | None,
+    reason: str,
+    as_user: str | None,
+    passphrase_file: str | None,
+    second_user: str | None,
+    second_passphrase_file: str | None,
+    lang: str | None,
+) -> None:
+    """Correct the name or code of an organisation, by two security administrators; the log keeps what stood before."""
+    office = open_ready_office()
+    first = signed_in(office, as_user, passphrase_file)
+    second = signed_in(office, second_user, second_passphrase_file) if second_user else None
+    if second is not None and second.account_id == first.account_id:
+        raise NotAllowed("proposal.own")
+    with office.work(first) as work:
+        firm = parties.party_by_code(work.session, code)
+        row = corrections.propose(work, firm, code=new_code or firm.code, name=new_name or firm.name, reason=reason)
+        ident = row.id
+    if second is None:
+        say(f"{code}: proposed; another security administrator confirms it at /admin/corrections/{ident}")
+        return
+    with office.work(second) as work:
+        corrections.confirm(work, corrections.find(work.session, ident))
+    say(f"{code}: corrected")

@@ -122,7 +122,7 @@ def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, l
     from trading.kernel.calendar import local_day
     from trading.kernel.system_clock import SystemClock
     from trading.rulebook import select
-    from web.cli.savings import language
+    from web.cli.language import language
 
     day: date = on.date() if on else local_day(SystemClock().now())
     books = [select(name, day) for name in regime or REGIMES]

@@ -7,7 +7,6 @@ for, whole or not at all.
 from __future__ import annotations
 
 import json
-import locale
 import os
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import click
 
 from trading.kernel.errors import Invalid, NotReady
 from trading.reports import readers, savings, words, writers
+from web.cli.language import LANGUAGE, language
 from web.papers.typesetter import SETTER, can_set
 from web.words import words as say
 
@@ -50,20 +50,6 @@ own_records: Callable[[], Iterable[Mapping[str, Any]]] | None = platform_records
 FORMATS = ("table", "json", "csv", "xlsx", "pdf")
 
 
-def language(chosen: str | None) -> str:
-    """``zh`` or ``en``: as chosen, else ``BIDHALL_LANG``, else the locale."""
-    told = chosen or os.environ.get("BIDHALL_LANG") or ""
-    if not told:
-        told = (
-            os.environ.get("LC_ALL")
-            or os.environ.get("LC_MESSAGES")
-            or os.environ.get("LANG")
-            or locale.getlocale()[0]
-            or ""
-        )
-    return "zh" if told.lower().startswith("zh") else "en"
-
-
 def _stop(message: str, exit_code: int) -> NoReturn:
     click.echo(message, err=True)
     raise SystemExit(exit_code)
@@ -83,7 +69,7 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 @click.option("--currency", metavar="CODE", help="The currency to reckon in (that of most rows).")
 @click.option("-o", "out", metavar="OUT", default="-", help="File to write; - is stdout.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of the answer.")
+@click.option("--lang", type=LANGUAGE, default=None, help="Language of the answer.")
 def command(
     file: str | None,
     form: str | None,
@@ -187,7 +173,10 @@ def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech:
 
 def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None) -> bytes:
     if not can_set():
-        _stop("PDF needs the extra: pip install 'bidhall[reports]'", 3)
+        _stop(
+            "PDF needs the setter typst, which is not installed: install this release from its file, with its part “reports”",
+            3,
+        )
     head, lines = writers.group_table(report, speech)
     data = {
         "lang": speech,

@@ -45,6 +45,7 @@ from web.cli.common import (
     writing,
 )
 from web.cli.known import known_of, known_option
+from web.cli.language import language
 from web.cli.offline import (
     Counted,
     Progress,
@@ -58,7 +59,6 @@ from web.cli.offline import (
     tool,
     trust_option,
 )
-from web.cli.savings import language
 from web.cli.sealing_ticket import sealing_ticket
 
 OPEN_AT_ONCE = 200

@@ -172,9 +172,10 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
 
 
 def _files_door(settings: Settings, host: str) -> list[str]:
-    """A files host with a port of its own and no TLS is ours to listen on; any other is led here by a proxy, by its name."""
+    """A files host with a port of its own and no TLS is ours to listen on; any other is led here by a proxy, by its name. Refuses: NotReady
+    ``serve.address``."""
     parts = urlsplit(settings.files_url)
-    return [f"{host}:{parts.port}"] if parts.scheme == "http" and parts.port else []
+    return [f"fd://{_listening(host, parts.port).detach()}"] if parts.scheme == "http" and parts.port else []
 
 
 def settle() -> None:
@@ -206,6 +207,7 @@ def run(
     from web.app import find_desks
     from web.http.edge import EdgeWorker
 
+    doors = _files_door(settings, host)
     _raise_file_limit()
     find_desks()  # read once, for all workers; nothing in them runs or opens anything yet
     settle()
@@ -213,7 +215,7 @@ def run(
     class Server(BaseApplication):
         def load_config(self) -> None:
             options = {
-                "bind": [f"fd://{at.detach()}" if at else f"{host}:{port}", *_files_door(settings, host)],
+                "bind": [f"fd://{at.detach()}" if at else f"{host}:{port}", *doors],
                 "worker_class": type("Edge", (EdgeWorker,), {"counts_addresses": not settings.proxies}),
                 "workers": workers,
                 "threads": threads,

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
+from web.cli.language import language
 from web.cli.offline import read_trust, trust_option
-from web.cli.savings import language
 from web.cli.verify_page import page
 
 NAMES = {
@@ -122,4 +122,18 @@ def _show(found: dict[str, Any], speech: int) -> None:
         click.echo(f"  {NAMES[one['claim']][speech]}: {TOLD[one['claim'] + '.' + one['what']][speech]}{of}")
     if found["trust"] == "enclosed":
         say(ENCLOSED[speech])
-    say(found["summary"])
+    say(found["summary"] if speech else _in_chinese(found))
+
+
+def _in_chinese(found: dict[str, Any]) -> str:
+    """The last line; the summary of the JSON document is English."""
+    broken = [NAMES[one["name"]][0] for one in found["claims"] if one["ok"] is False]
+    empty = [NAMES[one["name"]][0] for one in found["claims"] if one["ok"] is None]
+    if broken:
+        return f"不成立：{'、'.join(broken)}"
+    parts = [f"{sum(1 for one in found['claims'] if one['ok'])} 项成立"]
+    if empty:
+        parts.append(f"本核验包没有可核对的内容：{'、'.join(empty)}")
+    if "unwitnessed" in found["summary"].split("; "):
+        parts.append("没有见证人")
+    return "；".join(parts)

@@ -18,7 +18,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import click
 
 from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
-from web.cli.savings import language
+from web.cli.language import language
 from web.release import POLICY, Release, changed, installed, of_wheel, sri
 
 TIMEOUT, MOST = 30, 32 << 20

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel import errors
@@ -95,9 +95,17 @@ def on_csrf() -> AnyResponse:
 
 def on_http(error: HTTPException) -> AnyResponse:
     status = error.code or 500
+    if isinstance(error, SecurityError):
+        return on_foreign_host()
     if 300 <= status < 400:
         return error.get_response()
     return answer(_HTTP_CODES.get(status, "page.bad_request" if status < 500 else "platform.busy"), status)
+
+
+def on_foreign_host() -> AnyResponse:
+    """Asked for by a name that is not the platform's: no page, whose links would be of that name, and one line of the log."""
+    log.warning("unknown host %.120r %s", request.environ.get("HTTP_HOST", ""), request.path[:120])
+    return Response(words.words("page.host", {}, language(), _zone()) + "\n", 400, mimetype="text/plain")
 
 
 def on_database(error: Exception) -> AnyResponse:

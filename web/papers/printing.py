@@ -1,5 +1,5 @@
 """Papers: a template of ``web/typ`` set as PDF with the fonts that come with the product; a page ready to print where the setter is not
-installed (``pip install bidhall[reports]``), which then says so itself. Setting is done by processes of their own
+installed (the part ``reports`` of a release), which then says so itself. Setting is done by processes of their own
 (web/papers/typesetter.py).
 
 Data comes as JSON and is only ever printed as content, never read as markup, so nothing a bidder wrote can change a paper.

@@ -47,7 +47,7 @@ ORGS = (
     Org("agency", credit_code(103), "明理招标代理有限公司", "agency", account="1305020100000103"),
     Org("health", credit_code(104), "春晓区卫生健康局", "purchaser", account="1305020100000104"),
     Org("city", credit_code(105), "春晓区城市管理局", "purchaser", account="1305020100000105"),
-    Org("finance", "CHUNXIAO-FINANCE", "春晓区财政局", "supervisor"),
+    Org("finance", credit_code(106), "春晓区财政局", "supervisor"),
 )
 FIRMS = (
     ("启明教学设备有限公司", "罗文韬"),

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from stdnum.cn import uscc as outside_uscc
 from stdnum.iso7064 import mod_37_2 as outside_mod37
@@ -28,11 +28,18 @@ def test_vectors(vector: dict[str, Any]) -> None:
 @given(letters17)
 def test_a_social_credit_code_proves_itself_and_one_wrong_letter_breaks_it(first17: str) -> None:
     code = first17 + ids.uscc_check(first17)
+    assume(code[0] != "0" and len(set(code)) > 2)  # examples, nobody's: below
     assert ids.read_uscc(code) == code == ids.read_uscc(f" {code[:8].lower()} {code[8:]}\u3000")
     for place in range(18):
         other = ids.USCC_ALPHABET[(ids.USCC_ALPHABET.index(code[place]) + 7) % 31]
         with pytest.raises(Invalid, match=r"uscc\.check"):
             ids.read_uscc(code[:place] + other + code[place + 1 :])
+
+
+@pytest.mark.parametrize("code", ["0" * 18, "012130205MA000001" + ids.uscc_check("012130205MA000001")])
+def test_a_code_of_noughts_passes_its_check_and_is_nobodys(code: str) -> None:
+    with pytest.raises(Invalid, match=r"uscc\.placeholder"):
+        ids.read_uscc(code)
 
 
 @given(

@@ -26,7 +26,7 @@ MOMENT = timedelta(microseconds=1)
 def test_an_organisation_is_entered_once_with_a_true_code(world: World) -> None:
     with unchanged(world), pytest.raises(Invalid) as refusal, world.office.work(ROOT) as work:
         parties.register(work, code="91130205MA0000101Y", name=" ", kind="club")
-    assert {f.where for f in refusal.value.faults} == {"kind", "name"}
+    assert {f.where for f in refusal.value.faults} == {"code", "kind", "name"}
     wrong = credit_code(1)[:-1] + ("0" if credit_code(1)[-1] != "0" else "1")
     with unchanged(world), pytest.raises(Invalid) as code, world.office.work(ROOT) as work:
         parties.register(work, code=wrong, name="校验位错", kind="bidder")
@@ -65,7 +65,7 @@ def test_no_person_ever_holds_two_duties_that_clash(world: World, pair: frozense
         assert clash(frozenset(pair)) == pair
         return
     with world.office.work(ROOT) as work:
-        firm = parties.register(work, code=credit_code(77), name="又一单位", kind=kind)
+        firm = parties.register(work, code=credit_code(77), name="又一单位", kind=kind, another=True)
         who = parties.invite(work, firm, username="both", name="两面人", password=WORD, roles=[one], hashed="x")
     with unchanged(world), pytest.raises(Invalid) as refusal, world.office.work(ROOT) as work:
         parties.grant(work, parties.account(work.session, who.id), other)
@@ -103,7 +103,7 @@ def test_a_role_fits_the_kind_of_organisation_and_an_old_grant_that_does_not_giv
 ) -> None:
     """A bidder's employee was made cashier of the centre by one administrator."""
     with world.office.work(ROOT) as work:
-        firm = parties.register(work, code=credit_code(77), name="某单位", kind=kind)
+        firm = parties.register(work, code=credit_code(77), name="某单位", kind=kind, another=True)
     for role in Role:
         fits = kind in FITS[role]
         if fits:
@@ -151,7 +151,7 @@ def test_a_role_of_weight_is_given_by_two(world: World, role: Role) -> None:
     administrators(world)
     kind = next(iter(FITS[role] - {"platform"}))
     with world.office.work(ROOT) as work:
-        firm = parties.register(work, code=credit_code(77), name="某单位", kind=kind)
+        firm = parties.register(work, code=credit_code(77), name="某单位", kind=kind, another=True)
         who = parties.invite(work, firm, username="held", name="持有人", password=WORD, roles=[], hashed="x").id
     with unchanged(world), pytest.raises(NotAllowed) as alone, world.work("boss") as work:
         parties.grant(work, parties.account(work.session, who), role)

@@ -86,6 +86,7 @@ def test_verify_says_what_holds(finished: dict[str, play.Finished], tmp_path: Pa
     assert found.exit_code == 0 and answer["ok"] and answer["trust"] == "given"
     assert set(answer) >= {"ok", "tender", "profile", "trust", "claims", "summary"}
     shown = CliRunner().invoke(main, ["verify", str(one.public), "--lang", "zh"])
+    assert "项成立" in shown.output and "every claim" not in shown.output
     assert (
         shown.exit_code == 0 and "密封投标" in shown.stdout and "无可核对" in shown.stdout and "--trust" in shown.stderr
     )

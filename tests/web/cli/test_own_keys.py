@@ -7,17 +7,24 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from crypto.keys import new_secret
 from tests.faults.ground import copied
 from tests.kit import stages
+from tests.kit.commands import Ran
+from tests.kit.office import make_office
 from tests.kit.real_server import Died, House, Nest, house_of
-from tests.kit.world import World
+from tests.kit.world import World, credit_code
 from tests.web.bundles.test_commands import codes, command_line
+from trading.kernel import log_own
+from trading.kernel.access import CLOCK
+from trading.kernel.audit import ActRecord
+from trading.kernel.errors import NotReady
 from web.wiring import LOG_KEY, SIGNING_KEY
 
 
@@ -85,11 +92,59 @@ def test_another_name_than_the_logs_starts_nothing(house: House) -> None:
     assert "log_name" in codes(told)
 
 
+def test_the_name_is_signed_first_and_nothing_runs_under_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide's order once was: accounts, then the public address, from which the name follows. Such a log never verified."""
+    from click.testing import CliRunner
+
+    from web.cli.main import main
+
+    monkeypatch.setenv("BIDHALL_DATA", str(tmp_path / "data"))
+    (tmp_path / "word").write_text("lantern-river-2026\n", encoding="utf-8")
+    add = f"user add sec --name 武 --party {credit_code(90)} --party-name 中心 --kind centre --role security-admin"
+
+    def run(words: str, **env: str) -> Ran:
+        found = CliRunner().invoke(main, words.split(), env=env)
+        gc.collect()
+        return Ran(found.exit_code, found.stdout, found.stderr)
+
+    assert run("migrate").code == 0
+    assert run(f"{add} --password-file {tmp_path / 'word'}").code == 0  # before any tick
+    address = {"BIDHALL_BASE_URL": "https://bidhall.example"}
+    for command in ("tick", "audit verify", "user list", "serve --port 0 --no-watch"):
+        told = run(command + " --lang en", **address)
+        assert told.code == 3 and "[log.foreign_name]" in told.err, command
+        assert (
+            "bidhall.local" in told.err
+            and "bidhall.example" in told.err
+            and "BIDHALL_PLATFORM=bidhall.local" in told.err
+        )
+    told = run("doctor --json", **address)
+    assert "log_name" in codes(told) and "BIDHALL_PLATFORM=bidhall.local" in told.out
+    kept = address | {"BIDHALL_PLATFORM": "bidhall.local"}
+    assert run("tick", **kept).code == 0
+    whole = run("audit verify --json", **kept)
+    assert whole.code == 0 and whole.json["ok"]
+
+
+def test_of_two_that_begin_a_log_at_once_one_names_it(engine: Engine, tmp_path: Path) -> None:
+    """Both have looked and found an empty log; the second is refused before it has signed anything."""
+    office = make_office(engine, tmp_path)
+    other = replace(office, platform="other.example")
+    log_own.begin(office)
+    with pytest.raises(NotReady) as refusal:
+        log_own.begin(other)
+    assert refusal.value.code == "log.foreign_name" and refusal.value.facts["platform"] == "other.example"
+    log_own.begin(office)
+    with office.view(CLOCK) as view:
+        assert [one.act for one in view.session.scalars(select(ActRecord))] == [log_own.NAMED]
+
+
 def command_line_as_it_is(house: House, *, platform: str = "", **settings: str):  # type: ignore[no-untyped-def]
     """`bidhall` over the folder as it lies there: no key file is written first."""
     from click.testing import CliRunner
 
-    from tests.kit.commands import Ran
     from web.cli.main import main
 
     def run(*arguments: str) -> Ran:

@@ -14,6 +14,7 @@ from tests.deposits.money_room import MoneyRoom
 from tests.kit.world import SETUP, World, credit_code
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Rooms, open_rooms
+from trading.kernel import at_rest, signed
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import packaged_calendar
@@ -62,10 +63,49 @@ def test_each_seat_opens_its_own_pages_and_no_other(rooms: Rooms) -> None:
         assert rooms.person(username).get("/admin").status_code == 403
 
 
+def test_name_and_code_of_an_organisation_are_corrected_by_two(rooms: Rooms) -> None:
+    admin, world = rooms.person("secadmin"), rooms.world
+    with world.view("clerk") as view:
+        old = parties.own_party(view)
+        bound = parties.party(view.session, world.party_ids["agency"])
+        firm = parties.party(view.session, world.party_ids["bidder1"])
+    page, right = f"/admin/parties/correct?party={old.code}", credit_code(93)
+    assert f'href="{page}"' in admin.get("/admin/parties").text
+    wrong = errors(send(admin, page, "correct", code=right[:-1] + "0", name="", reason=""))
+    assert wrong.count("请填写") == 2  # the name, and why
+    where = done(send(admin, page, "correct", code=right, name="更名后的中心", reason="登记证书"))
+    assert "另一位安全管理员" in admin.get(where).text and not [
+        action for action, _ in forms_of(admin.get(where).text) if action.endswith("confirm")
+    ]
+    assert where in admin.get(page).text, "one at a time"
+    assert where not in admin.get("/admin").text
+    second = rooms.person("second")
+    assert where in second.get("/admin").text and "提议更正单位" in second.get("/account/inbox").text
+    assert "请填写" in errors(send(second, where, "refuse", answer=""))
+    done(send(second, where, "confirm"))
+    told = second.get("/admin/parties?q=" + old.code).text
+    assert right in told and "更名后的中心" in told and old.name in told
+    with world.view("clerk") as view:
+        now = parties.own_party(view)
+        assert (now.code, now.name, now.bank_account) == (right, "更名后的中心", old.bank_account)
+        ((_, record),) = signed.records(view, ("party.correct",))
+        assert (record["facts"]["old_code"], record["facts"]["code"]) == (old.code, right)
+        assert list(at_rest.unreadable(view.session)) == []
+    assert "不能更正" in errors(
+        send(admin, f"/admin/parties/correct?party={firm.code}", "correct", code=credit_code(94), reason="证书")
+    )
+    assert rooms.person("clerk").get(page).status_code == 403
+    where = done(send(admin, f"/admin/parties/correct?party={bound.code}", "correct", name="又名", reason="证书"))
+    done(send(admin, where, "withdraw"))
+    assert "已撤回" in admin.get(where).text
+
+
 def test_invite_propose_confirm_refuse_clashes_revoke_disable(rooms: Rooms) -> None:
     admin = rooms.person("secadmin")
-    firm = done(send(admin, "/admin/parties", "register", name="云汀市资金结算所", code="MONEY-1", kind="centre"))
-    assert firm == "/admin/people/new?party=MONEY-1"
+    new = {"name": "云汀市资金结算所", "code": credit_code(95), "kind": "centre"}
+    assert "交易中心已经登记" in errors(send(admin, "/admin/parties", "register", **new))
+    firm = done(send(admin, "/admin/parties", "register", **new, another="yes"))
+    assert firm == f"/admin/people/new?party={credit_code(95)}"
     clashing = errors(
         send(admin, firm, "invite", username="", name="钱思源", password="short", roles=["cashier", "controller"])
     )

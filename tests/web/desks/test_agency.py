@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from evaluation.panels import panels
 from tests.kit import evaluation_steps, stages
-from tests.kit.world import DEADLINE, PDF
+from tests.kit.world import DEADLINE, PDF, SETUP
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading import procedures
@@ -954,3 +954,15 @@ def test_a_complaint_goes_by_its_pages_from_the_bidder_to_the_decision(rooms: Ro
     buyer = rooms.person("buyer")
     assert "award/again" in buyer.get(f"/agency/lots/{announced}/award").text
     done(send(buyer, f"/agency/lots/{announced}/award/again", "decide-again", ground="投诉处理决定"))
+
+
+def test_the_page_says_beforehand_which_side_has_no_key_holder(rooms: Rooms) -> None:
+    """With two sides nobody's choice of how many open could ever hold: it is said before anybody is named."""
+    world = rooms.world
+    lot = f"/agency/lots/{world.lot('DRAFTED')}/keys"
+    assert "密钥持有人来自三方" not in rooms.person("agent").get(lot).text
+    with world.office.work(SETUP) as work:
+        parties.disable(work, parties.account(work.session, world.people["officer5"]))
+    told = rooms.person("agent").get(lot).text
+    assert "密钥持有人来自三方" in told and "还没有人可以代表：行政监督" in told
+    assert "three sides" in rooms.person("agent").get(lot + "?lang=en").text

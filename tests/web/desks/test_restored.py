@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from crypto.receipts import verify_receipt
 from crypto.signatures import document_hash
 from tests.kit import restored as kit
-from tests.kit.world import SETUP, World
+from tests.kit.world import SETUP, World, credit_code
 from tests.web.desks.purchasing import done, forms_of, send
 from tests.web.desks.rooms import Rooms, open_rooms
 from trading.kernel import log
@@ -64,7 +64,7 @@ def test_two_people_look_and_confirm_and_everybody_sees_the_gap(rooms: Rooms) ->
         and "Confirm as the first of two" in shown
     )
     assert "作第一次确认" in first.get(PAGE + "?lang=zh").text
-    refused = send(first, "/admin/parties", "register", name="云汀市资金结算所", code="MONEY-1", kind="centre")
+    refused = send(first, "/admin/parties", "register", name="云汀市财政局", code=credit_code(95), kind="supervisor")
     assert refused.status_code == 503  # nothing else is signed
     assert rooms.person("sys").get(PAGE).status_code == 403
 

@@ -149,6 +149,7 @@ FREE: Declared = {
         "named at the keys, bids and notices that bear it": "code name",
         "the register's, which no key signs; accounts to pay are audited with the money": "kind region small bank_account bank_name",
     },
+    "party_correction": {"a proposal; what was put right is read from the record": "*"},
     "firm_registration": {"an application; what comes of it is a party and an account": "*"},
     "participant": {"a reference for the bank": "ref", "money: held against the ledger": "secured_at secured_minor"},
     "upload": {"bytes on their way; a bid follows from the submission alone": "*"},

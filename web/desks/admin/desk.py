@@ -6,7 +6,9 @@ Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``use
 …/acts/second-factor ``lost``, …/acts/enable ``back``; on
 /admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/restored →
 …/acts/confirm ``remembered``; /admin/parties →
-/admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
+/admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``, ``another``;
+/admin/parties/correct → /admin/acts/correct ``party``, ``code``, ``name``, ``reason``; on /admin/corrections/<id>: …/acts/confirm,
+…/acts/refuse ``answer``, …/acts/withdraw; /admin/calendar →
 /admin/acts/calendar file ``calendar``.
 """
 
@@ -16,15 +18,17 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from trading.kernel import log, outbox
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import View
-from trading.parties import parties, role_proposals
+from trading.parties import corrections, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
-from web.desks.admin import failed, grants, keys, people, restored, system
+from web.desks.admin import corrections as admin_corrections
+from web.desks.admin import failed, first_week, grants, keys, people, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -32,7 +36,18 @@ from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_log", "desk", "failed", "grants", "keys", "people", "restored", "system"]
+__all__ = [
+    "admin_corrections",
+    "admin_log",
+    "desk",
+    "failed",
+    "first_week",
+    "grants",
+    "keys",
+    "people",
+    "restored",
+    "system",
+]
 
 desk = admin
 
@@ -42,6 +57,25 @@ def home() -> str:
     with reading() as view:
         duties: list[Duty] = []
         figures: list[dict[str, Any]] = []
+        missing = 0
+        if may(view.actor, Act.USER_ADMIN) or may(view.actor, Act.SYSTEM_ADMIN):
+            missing = first_week.left(view)
+        if missing:
+            duties.append(
+                Duty(
+                    ngettext(
+                        "%(num)s thing is missing before the first tender",
+                        "%(num)s things are missing before the first tender",
+                        missing,
+                    ),
+                    first_week.WEEK,
+                    None,
+                    _("this week"),
+                    _("people, keys, experts, backup: each with the page where it is done"),
+                    _("First week"),
+                    "warn",
+                )
+            )
         if may(view.actor, Act.USER_ADMIN):
             duties += _of_security(view, figures)
         if may(view.actor, Act.SYSTEM_ADMIN):
@@ -97,6 +131,19 @@ def _of_security(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
             "warn",
         )
         for one in waiting
+    ]
+    found += [
+        Duty(
+            _("Decide on a correction proposed for %(name)s", name=one.old_name),
+            f"/admin/corrections/{one.id}",
+            None,
+            formatting.moment_short(one.proposed_at, language(), zone(), now=view.now),
+            one.reason,
+            _("Organisation"),
+            "warn",
+        )
+        for one in corrections.waiting(view.session)
+        if one.proposed_by != view.actor.account_id
     ]
     if office().restored is not None and office().restored.trouble is not None:
         found.insert(

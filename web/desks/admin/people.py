@@ -310,7 +310,7 @@ def do_register(unit: UnitOfWork, form: Form) -> str:
         form.text("bank_account", needed=False, limit=64),
     )
     form.refuse_if_any()
-    parties.register(
+    new = parties.register(
         unit,
         code=code,
         name=name,
@@ -319,5 +319,6 @@ def do_register(unit: UnitOfWork, form: Form) -> str:
         small=form.ticked("small"),
         bank_account="".join(bank_account.split()),
         bank_name=bank_name,
+        another=form.ticked("another"),
     )
-    return f"/admin/people/new?party={code.upper()}"
+    return f"/admin/people/new?party={new.code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import gettext as _
@@ -16,6 +17,7 @@ from trading.procedures import fields
 from trading.tendering import planning, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
+from web import words
 from web.desks.agency.lots import checklist, show_lot
 from web.desks.agency.room import SEE, agency, bound_words, finding_tag, labels, said
 from web.desks.public.words import last_day, notice_facts
@@ -23,6 +25,9 @@ from web.http.forms import Form
 from web.http.gate import go, reading, request, work
 from web.http.page_rules import ByHand
 from web.http.refusals import language
+
+THREE = ("platform", "tenderee", "supervisor")
+"""The sides of every site; a notary is a fourth."""
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)
@@ -43,6 +48,7 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             _("Key holders and drill"),
             form=form or Form.blank(first, version=card.version),
             people=people,
+            absent=_absent(people),
             seats=seats,
             policies=rows,
             envelopes=[(one, _envelope(one)) for one in envelopes],
@@ -66,6 +72,15 @@ def _mirrors() -> list[tuple[str, str]]:
         ("digests", _("takes digests, and asks for random pieces before the shares")),
         ("none", _("takes nothing")),
     ]
+
+
+def _absent(people: Iterable[agency_queries.Candidate]) -> str:
+    """The sides that nobody could hold a share for, in words; "" where three or more sides have somebody."""
+    there = {side for one in people for side in one.sides}
+    if len(there) > 2:
+        return ""
+    missing = [words.state("side", side, language()).text for side in THREE if side not in there]
+    return ("、" if language() == "zh" else ", ").join(missing)
 
 
 def _lost(view: View, lot: Lot) -> dict[str, Any] | None:

@@ -51,6 +51,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     ),
     "account": (
         *(f"account.{deed}_{state}" for deed in DEEDS for state in ("proposed", "granted", "refused")),
+        "party.correction_proposed",
         "role.proposed",
         "role.granted",
         "role.refused",
@@ -127,6 +128,8 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
     lot = quote(str(facts.get("lot", "")), safe="")
     if template == "panel.called":
         return "/expert" if role is Role.EXPERT else ""
+    if "correction" in facts:
+        return f"/admin/corrections/{int(facts['correction'])}" if role is Role.SECURITY_ADMIN else ""
     if "proposal" in facts:
         return f"/admin/grants/{int(facts['proposal'])}" if role is Role.SECURITY_ADMIN else ""
     if about(template) == "money":
