@@ -17,11 +17,12 @@ from crypto import passwords
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import new_passwords, parties
+from trading.parties import mail_choices, new_passwords, parties
 from trading.parties.parties import Account, Login, RoleGrant
 
 ROLES = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_MAIL = re.compile(r"""[^@\s,;:<>()\[\]\\"]+@[^@\s,;:<>()\[\]\\"]+\.[^@\s,;:<>()\[\]\\"]+""")
+"""One address and nothing beside it."""
 
 
 def set_mail(work: UnitOfWork, mail: str) -> None:
@@ -32,13 +33,10 @@ def set_mail(work: UnitOfWork, mail: str) -> None:
         raise Invalid("account.mail_bad", where="mail")
     who = parties.account(work.session, work.actor.account_id or 0)
     work.lock(who)
-    who.mail = mail or None
+    if mail != (who.mail or ""):
+        who.mail = mail or None
+        mail_choices.changed(work, who)
     work.record("account.mail", f"account/{who.id}", person=f"account:{who.id}")
-
-
-def own_mail(view: View) -> str:
-    view.require(Act.ACCOUNT_OWN)
-    return parties.account(view.session, view.actor.account_id or 0).mail or ""
 
 
 def people(view: View) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:

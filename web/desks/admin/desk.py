@@ -7,7 +7,7 @@ Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``use
 /admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/restored →
 …/acts/confirm ``remembered``; /admin/parties →
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
-/admin/acts/calendar file ``calendar``.
+/admin/acts/calendar file ``calendar``; /admin/mail → /admin/acts/test-mail ``to``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading.kernel import log, outbox
+from trading.kernel import log
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import View
-from trading.parties import parties, role_proposals
+from trading.parties import mail_queue, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
-from web.desks.admin import failed, grants, keys, people, restored, system
+from web.desks.admin import failed, grants, keys, mail, people, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -32,7 +32,7 @@ from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_log", "desk", "failed", "grants", "keys", "people", "restored", "system"]
+__all__ = ["admin_log", "desk", "failed", "grants", "keys", "mail", "people", "restored", "system"]
 
 desk = admin
 
@@ -132,7 +132,7 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
     calendar = calendars.current(view.session)
     known = today.year + 1 in calendar.years
     provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
-    steps, letters = system_queries.overdue_steps(view), outbox.backlog(view.session, view.now)
+    steps, letters = system_queries.overdue_steps(view), mail_queue.backlog(view.session, view.now)
     last = log.last_tick(view.session)
     figures += [
         {
@@ -148,10 +148,10 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
             "note": _("taken every second"),
         },
         {
-            "label": _("Messages that failed"),
+            "label": _("Letters not delivered"),
             "value": letters.failed,
-            "kind": "stop" if letters.failed else "",
-            "note": _("%(n)s tries, then given up", n=system.TRIES),
+            "kind": "warn" if letters.failed else "",
+            "note": _("in the last seven days"),
         },
         {
             "label": _("Working days of %(year)s", year=today.year + 1),
@@ -187,8 +187,8 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
     if letters.failed:
         found.append(
             Duty(
-                _("%(n)s messages could not be sent", n=letters.failed),
-                "/admin/health",
+                _("%(n)s letters of the last seven days could not be delivered", n=letters.failed),
+                "/admin/mail",
                 None,
                 _("no fixed limit"),
                 _("is the way of the mail open?"),
