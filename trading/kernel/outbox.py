@@ -40,10 +40,17 @@ hold(Message, row="key")
 def send(session: Session, now: datetime, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
     """Put a message out once per ``key``; a second call with the key changes nothing."""
     if session.scalar(select(Message.id).where(Message.key == key)) is None:
-        to, address = ("", to) if channel == "mail" else (to, "")
-        told = {"to": to, "address": address, "template": template, "facts": facts}
-        session.add(Message(key=key, channel=channel, made_at=now, due_at=now, **told))
+        put(session, now, key, channel=channel, to=to, template=template, facts=facts)
         session.flush()
+
+
+def put(
+    session: Session, now: datetime, key: str, *, channel: str, to: str, template: str, facts: dict[str, Any]
+) -> None:
+    """As ``send``, for a key that is new for certain; written with what else the unit writes."""
+    to, address = ("", to) if channel == "mail" else (to, "")
+    told = {"to": to, "address": address, "template": template, "facts": facts}
+    session.add(Message(key=key, channel=channel, made_at=now, due_at=now, **told))
 
 
 def latest(session: Session, channel: str, limit: int = 50) -> list[Message]:

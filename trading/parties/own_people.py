@@ -25,11 +25,16 @@ _MAIL = re.compile(r"""[^@\s,;:<>()\[\]\\"]+@[^@\s,;:<>()\[\]\\"]+\.[^@\s,;:<>()
 """One address and nothing beside it."""
 
 
+def is_address(mail: str) -> bool:
+    """One address of mail, in small letters or not."""
+    return bool(_MAIL.fullmatch(mail)) and len(mail) <= 254
+
+
 def set_mail(work: UnitOfWork, mail: str) -> None:
     """One's own address of mail; empty takes it away. Refuses: Invalid ``account.mail_bad``."""
     work.require(Act.ACCOUNT_OWN)
     mail = mail.strip().lower()
-    if mail and not (_MAIL.fullmatch(mail) and len(mail) <= 254):
+    if mail and not is_address(mail):
         raise Invalid("account.mail_bad", where="mail")
     who = parties.account(work.session, work.actor.account_id or 0)
     work.lock(who)
@@ -71,7 +76,7 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
     if not name.strip():
         faults.add("name", "form.required")
     new_passwords.note(faults, password, username, work.office.platform)
-    if mail and not _MAIL.fullmatch(mail.strip()):
+    if mail and not is_address(mail.strip()):
         faults.add("mail", "account.mail_bad")
     if not wanted:
         faults.add("roles", "form.required")

@@ -7,7 +7,8 @@ Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``use
 /admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/restored →
 …/acts/confirm ``remembered``; /admin/parties →
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
-/admin/acts/calendar file ``calendar``; /admin/mail → /admin/acts/test-mail ``to``.
+/admin/acts/calendar file ``calendar``; /admin/mail → /admin/acts/test-mail ``to``;
+/admin/people/import → /admin/acts/people-check file ``book``, /admin/acts/people-enter ``rows``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from trading.kernel.work import View
 from trading.parties import mail_queue, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
-from web.desks.admin import failed, grants, keys, mail, people, restored, system
+from web.desks.admin import failed, grants, keys, mail, people, people_book, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -32,7 +33,7 @@ from web.http.layout import Duty
 from web.http.refusals import language
 from web.words import formatting
 
-__all__ = ["admin_log", "desk", "failed", "grants", "keys", "mail", "people", "restored", "system"]
+__all__ = ["admin_log", "desk", "failed", "grants", "keys", "mail", "people", "people_book", "restored", "system"]
 
 desk = admin
 

@@ -22,7 +22,7 @@ from trading.parties.message_groups import ABOUT, OTHER, about
 from web.http.refusals import language
 from web.words.messages import spoken
 
-MAILS = ("password.link", "registration.accepted", "registration.returned", "mail.check")
+MAILS = ("password.link", "registration.accepted", "registration.returned", "mail.check", "account.first")
 """What leaves as mail: to people who may not be signed in."""
 _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _UNDER_LOT = {
