@@ -67,7 +67,7 @@ class MailCheck(Base):
 
 @dataclass(frozen=True)
 class Choice:
-    """As a page shows it. ``bounce_code``: 0 where nothing came back."""
+    """As a page shows it. ``lang``: "" before any was chosen; ``bounce_code``: 0 where nothing came back."""
 
     mail: str
     pace: str
@@ -84,7 +84,7 @@ def own(view: View) -> Choice:
     who = parties.account(view.session, view.actor.account_id or 0)
     held = _held(view.session, who.id)
     if held is None:
-        return Choice(who.mail or "", EACH, "zh", frozenset(USUAL), None, None, 0)
+        return Choice(who.mail or "", EACH, "", frozenset(USUAL), None, None, 0)
     return Choice(
         who.mail or "", held.pace, held.lang, held.wanted, held.verified_at, held.bounced_at, held.bounce_code
     )
@@ -101,9 +101,10 @@ def choose(work: UnitOfWork, *, pace: str, lang: str, groups: Iterable[str]) -> 
     work.session.flush()
 
 
-def changed(work: UnitOfWork, who: Account) -> None:
-    """Another address, or none: what was known of the old one is void, and so are links sent to it."""
-    held = _entered(work, who.id)
+def changed(work: UnitOfWork, who: Account, lang: str = "zh") -> None:
+    """Another address, or none: what was known of the old one is void, and so are links sent to it. ``lang``: of letters, for whoever has
+    not chosen yet."""
+    held = _entered(work, who.id, lang)
     held.verified_at = held.bounced_at = None
     held.bounce_code = 0
     _void(work, who.id)
@@ -128,6 +129,19 @@ def ask(work: UnitOfWork, base: str) -> None:
         name=who.name,
         link=f"{base}/account/mail/confirm/{token}",
     )
+
+
+def unsent(work: UnitOfWork, key: str, code: int) -> None:
+    """The letter with a link did not arrive, so the address is none; told on the owner's page unless another has been asked for since.
+    ``key``: of the message, ``code``: what the server answered."""
+    if not key.startswith(f"{TEMPLATE}/"):
+        return
+    row = work.session.scalar(
+        select(MailCheck).where(MailCheck.token_hash.startswith(key.partition("/")[2]), MailCheck.until > work.now)
+    )
+    if row is not None and row.used_at is None:
+        held = _entered(work, row.account_id)
+        held.bounced_at, held.bounce_code = work.now, code
 
 
 def find(session: Session, token: str, now: datetime) -> tuple[MailCheck, Account]:
@@ -165,12 +179,12 @@ def _held(session: Session, account_id: int) -> MailChoice | None:
     return session.scalar(select(MailChoice).where(MailChoice.account_id == account_id))
 
 
-def _entered(work: UnitOfWork, account_id: int) -> MailChoice:
+def _entered(work: UnitOfWork, account_id: int, lang: str = "zh") -> MailChoice:
     """The row, held until the end of the unit; the account is locked first, so that two do not enter it at once."""
     work.lock(parties.account(work.session, account_id))
     held = _held(work.session, account_id)
     if held is None:
-        held = MailChoice(account_id=account_id, pace=EACH, lang="zh", groups=" ".join(USUAL), bounce_code=0)
+        held = MailChoice(account_id=account_id, pace=EACH, lang=lang, groups=" ".join(USUAL), bounce_code=0)
         work.session.add(held)
         work.session.flush()
     return held

@@ -22,7 +22,7 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.outbox import Message
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import inbox
+from trading.parties import inbox, mail_choices
 from trading.parties.mail_choices import DAILY, EACH, MailChoice
 from trading.parties.message_groups import about
 from trading.parties.parties import Account
@@ -306,6 +306,8 @@ def _close(work: UnitOfWork, one: MailLetter, parcel: Parcel, keep_links: bool) 
         return
     if one.state == HANDED:
         message.sent_at = work.now
+    else:
+        mail_choices.unsent(work, message.key, one.code)
     if "link" in message.facts and not keep_links:
         message.facts = {**message.facts, "link": ""}
 

@@ -30,8 +30,10 @@ def is_address(mail: str) -> bool:
     return bool(_MAIL.fullmatch(mail)) and len(mail) <= 254
 
 
-def set_mail(work: UnitOfWork, mail: str) -> None:
-    """One's own address of mail; empty takes it away. Refuses: Invalid ``account.mail_bad``."""
+def set_mail(work: UnitOfWork, mail: str, lang: str = "zh") -> None:
+    """One's own address of mail; empty takes it away. ``lang``: of letters, for whoever has not chosen yet.
+
+    Refuses: Invalid ``account.mail_bad``."""
     work.require(Act.ACCOUNT_OWN)
     mail = mail.strip().lower()
     if mail and not is_address(mail):
@@ -40,7 +42,7 @@ def set_mail(work: UnitOfWork, mail: str) -> None:
     work.lock(who)
     if mail != (who.mail or ""):
         who.mail = mail or None
-        mail_choices.changed(work, who)
+        mail_choices.changed(work, who, lang)
     work.record("account.mail", f"account/{who.id}", person=f"account:{who.id}")
 
 

@@ -41,8 +41,10 @@ def envelope(to: str, way: Way, *, subject: str, text: str, ref: str, place: str
 
 def _content(parcel: Parcel, place: str, base: str) -> tuple[str, str]:
     if parcel.kind == ADDRESS:
-        said = [spoken(parcel.messages[0].template, parcel.messages[0].facts, lang) for lang in ("zh", "en")]
-        return " / ".join(subject for subject, _ in said), "\n\n".join(text for _, text in said) + "\n"
+        (one,) = parcel.messages
+        said = [spoken(one.template, {**one.facts, "link": ""}, lang) for lang in ("zh", "en")]
+        link = [str(one.facts["link"])] if "link" in one.facts else []  # on a line of its own, where it can be clicked
+        return " / ".join(subject for subject, _ in said), "\n\n".join([*(text for _, text in said), *link]) + "\n"
     lang = parcel.lang
     if parcel.kind == DIGEST:
         subject = words("mail.digest.subject", {"place": place, "n": len(parcel.messages)}, lang)

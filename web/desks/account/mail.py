@@ -30,7 +30,7 @@ def mail(form: Form | None = None) -> str:
     with reading() as view:
         held = mail_choices.own(view)
         sent = mail_queue.own_latest(view)
-    first = {"mail": held.mail, "pace": held.pace, "lang": held.lang, "groups": sorted(held.groups)}
+    first = {"mail": held.mail, "pace": held.pace, "lang": held.lang or language(), "groups": sorted(held.groups)}
     return render(
         "account/mail.html",
         form=form or Form.blank(first),
@@ -76,7 +76,7 @@ def do_mail() -> Any:
     where = f"{PATH}?asked=yes" if typed and base() else PATH
     with work() as unit:
         unit.once(form.form_id, where)
-        own_people.set_mail(unit, typed)
+        own_people.set_mail(unit, typed, language())
         if typed and base():
             mail_choices.ask(unit, base())
     return go(where)

@@ -12,7 +12,7 @@ from trading.parties import mail_queue
 from web import wiring, words
 from web.desks.admin.room import admin, zone
 from web.http.forms import Form
-from web.http.gate import actor, office, reading, render
+from web.http.gate import actor, office, reading, render, request
 from web.http.page_rules import ByHand
 from web.http.rate_limits import TEST_LETTERS
 from web.http.refusals import language
@@ -61,7 +61,7 @@ def do_test_mail() -> str:
 
 
 def _post() -> Post:
-    return wiring.open_post(current_app.extensions["bidhall"].settings)
+    return wiring.open_post(current_app.extensions["bidhall"].settings, request.host_url.rstrip("/"))
 
 
 def _tried(post: Post, to: str) -> tuple[str, str, str]:

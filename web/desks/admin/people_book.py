@@ -93,7 +93,7 @@ def _preview(book: Book, plan: Plan) -> str:
         most=MOST_SHOWN,
         proposed=sum(len(one.heavy) for one in plan.people),
         days=7,
-        crumbs=crumbs_of((_("People"), "/admin/people"), (_("Import"), PATH), (_("Check"), "")),
+        crumbs=crumbs_of((_("People"), "/admin/people"), (_("Import"), PATH), (_("What would be entered"), "")),
     )
 
 
