@@ -172,6 +172,7 @@ def test_messages_come_by_mail_once_an_address_is_confirmed(walk: Walk) -> None:
 def test_people_are_entered_from_a_workbook(walk: Walk) -> None:
     admin = walk.person("secadmin").go("/admin/people").follow("main a[href='/admin/people/import']")
     template = admin.download("main a[href='/admin/people/template.xlsx']").read_bytes()
+    walk.town.typed.update(("春晓区第九小学", "纪校长"))
 
     def filled(mail: str) -> dict[str, object]:
         book = openpyxl.load_workbook(io.BytesIO(template))
