@@ -151,7 +151,7 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
         {
             "label": _("Letters not delivered"),
             "value": letters.failed,
-            "kind": "warn" if letters.failed else "",
+            "kind": "stop" if letters.failed else "",
             "note": _("in the last seven days"),
         },
         {
