@@ -38,6 +38,8 @@ import trading.opening.technical
 import trading.parties.corrections
 import trading.parties.failed_sign_ins
 import trading.parties.inbox
+import trading.parties.mail_choices
+import trading.parties.mail_queue
 import trading.parties.password_links
 import trading.parties.registrations
 import trading.parties.role_proposals

@@ -29,8 +29,27 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "MAIL",
+        "the folder `mail` in the data folder",
+        "Where letters go ([how](../operate/mail.md)): `smtp://host:port` of a mail server, or a folder, in which each letter is a file.",
+    ),
+    (
+        "MAIL_TLS",
+        "by port and host",
+        "`starttls`, `tls` (port 465), or `none`, which only a server on this machine may have.",
+    ),
+    ("MAIL_FROM", "", "The address letters come from; needed with a server."),
+    ("MAIL_USER", "", "The user name at the server, if it asks for one."),
+    (
+        "MAIL_PASSWORD_FILE",
         "",
-        "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform.",
+        "The file with that user's password on its first line, 0600, by its whole path; or `BIDHALL_MAIL_PASSWORD`, the password itself.",
+    ),
+    ("MAIL_PASSWORD", "", "The password itself, where no file can be given. It stands in no log and on no page."),
+    ("MAIL_CA", "", "A file of certificates, where the server's is from an authority of your own."),
+    (
+        "MAIL_TIMEOUT",
+        "20",
+        "Seconds for which the server may keep silent, 1 to 120; a whole conversation gets four times as many.",
     ),
     (
         "MIRROR_DIR",

@@ -1,6 +1,7 @@
 """Settings: variables named ``BIDHALL_…``, or lines of ``settings.env`` in the data folder; a variable wins.
 
-Secrets are no settings: they are files of mode 0600 in the data folder, made on first use.
+Secrets are no settings: they are files of mode 0600 in the data folder, made on first use. The one that others give us, the password of a
+mail server, may be a variable or a file of that mode.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trading.kernel.errors import NotReady
+from web.mail.way import Way
+from web.mail.way import read as read_way
 
 PREFIX = "BIDHALL_"
 NAMES = (
@@ -24,6 +27,13 @@ NAMES = (
     "BASE_URL",
     "PROXIES",
     "MAIL",
+    "MAIL_TLS",
+    "MAIL_USER",
+    "MAIL_PASSWORD",
+    "MAIL_PASSWORD_FILE",
+    "MAIL_FROM",
+    "MAIL_CA",
+    "MAIL_TIMEOUT",
     "MIRROR_DIR",
     "TSA",
     "CLAMD",
@@ -73,6 +83,7 @@ class Settings:
     ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop; ``mirror_url`` and ``mirror_key`` the
     supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too;
     ``memory`` the files on other disks that hold the log's last checkpoint;
+    ``mail`` where letters go;
     ``data_keys`` the file of the keys that seal values in the database, "" for ``data.keys`` in the data folder;
     ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
@@ -81,7 +92,7 @@ class Settings:
     blobs: str
     base_url: str = ""
     proxies: int = 0
-    mail: str = ""
+    mail: Way = field(default_factory=Way)
     mirror_dir: str = ""
     tsa: str = ""
     clamd: str = ""
@@ -159,7 +170,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         blobs=values.get("BLOBS") or str(data / "blobs"),
         base_url=base,
         proxies=int(proxies),
-        mail=values.get("MAIL", ""),
+        mail=read_way(values, data),
         mirror_dir=values.get("MIRROR_DIR", ""),
         tsa=values.get("TSA", ""),
         clamd=clamd,

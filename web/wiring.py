@@ -26,8 +26,10 @@ from trading.kernel.restored import Standing, covered
 from trading.kernel.work import Office
 from web import private
 from web.clamd import Clamd, parse_address
+from web.mail.way import DEFAULT_FOLDER
 from web.settings import Settings, secret_of
 from web.workers.mirror.line import Line
+from web.workers.outbox_worker import Post
 from web.workers.watch import beacon
 
 REHEARSAL = "rehearsal"
@@ -211,6 +213,16 @@ def open_bank(settings: Settings, clock: Clock) -> SimulatedBank | None:
 def open_scanner(settings: Settings) -> Clamd | None:
     """The scanner for files of opened bids; None where none is configured, and every such file says so."""
     return parse_address(settings.clamd) if settings.clamd else None
+
+
+def open_post(settings: Settings, here: str = "") -> Post:
+    """How letters are sent. ``here``: where this process answers, which counts as the platform's address in a rehearsal only."""
+    rehearsal = is_rehearsal(settings.data)
+    base = settings.base_url or (here if rehearsal else "")
+    way = settings.mail
+    if not way.host and not way.folder:
+        way = replace(way, folder=str(settings.data / DEFAULT_FOLDER))
+    return Post(way, settings.place, base, keep_links=rehearsal)
 
 
 def platform_keys(data: Path) -> PlatformKeys:

@@ -169,7 +169,7 @@ def seen(twin: Twin, who: str, path: str) -> tuple[Any, ...]:
     assert answer.mimetype is not None, path
     text = (
         answer.get_data(as_text=True)
-        if not answer.mimetype.startswith("application/zip")
+        if not answer.mimetype.startswith(("application/zip", "application/vnd.openxmlformats"))
         else answer.get_data().decode("latin-1")
     )
     told = {

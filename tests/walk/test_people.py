@@ -1,7 +1,11 @@
 """Administrators and accounts: a person with a role given by two, keys, the calendar; a firm registers and is accepted; a password is
-forgotten and set anew; the inbox is read; what was typed outlives a sign-in."""
+forgotten and set anew; messages come by mail; people are entered from a workbook; the inbox is read; what was typed outlives a sign-in."""
 
 from __future__ import annotations
+
+import io
+
+import openpyxl
 
 from tests.kit.world import credit_code
 from tests.walk.guide import Guest, Walk
@@ -150,6 +154,65 @@ def test_a_forgotten_password_is_set_anew(walk: Walk) -> None:
     assert guest.page.url.endswith("/agency")
     owner.go("/account")  # signed out everywhere else: led to sign in
     assert "/account/sign-in" in owner.page.url
+
+
+def post_of(walk: Walk, link: str) -> Guest:
+    """Somebody who reads the rehearsal's post, once a letter with such a link is there, and follows the newest."""
+    guest = walk.stranger().go("/account/rehearsal-post")
+    for _ in range(20):
+        if guest.page.locator(f"main a[href^='{link}']").count():
+            break
+        guest.page.wait_for_timeout(1000)
+        guest.follow("main a[href='/account/rehearsal-post']")
+    return guest.follow(f"main a[href^='{link}']")
+
+
+def test_messages_come_by_mail_once_an_address_is_confirmed(walk: Walk) -> None:
+    owner = walk.person("clerk").go("/account").follow("main a[href='/account/mail']")
+    with owner.expecting(422):
+        owner.fill(mail="no address").press("form[action='/account/acts/mail'] button")
+    owner.fill(mail="clerk@centre.example").press("form[action='/account/acts/mail'] button")
+    reader = post_of(walk, "/account/mail/confirm/").press("form[action$='/acts/confirm'] button")
+    assert reader.page.url.endswith("/account/mail/confirmed")
+    owner.go("/account/mail").fill(pace="daily", groups="deadline", lang="en").press(
+        "form[action='/account/acts/mail-choice'] button"
+    )
+    assert owner.page.locator("[name=groups][value=deadline]").is_checked()
+    admin = walk.person("sysadmin").go("/admin").follow(".rail a[href='/admin/mail']")
+    with admin.expecting(422):
+        admin.press("form[action='/admin/acts/test-mail'] button")
+    admin.fill(to="anybody@centre.example").press("form[action='/admin/acts/test-mail'] button")
+    assert admin.page.locator(".note--ok").count() == 1
+
+
+def test_people_are_entered_from_a_workbook(walk: Walk) -> None:
+    admin = walk.person("secadmin").go("/admin/people").follow("main a[href='/admin/people/import']")
+    template = admin.download("main a[href='/admin/people/template.xlsx']").read_bytes()
+    walk.town.typed.update(("春晓区第九小学", "纪校长"))
+
+    def filled(mail: str) -> dict[str, object]:
+        book = openpyxl.load_workbook(io.BytesIO(template))
+        firms, people = book.worksheets[0], book.worksheets[1]
+        code = credit_code(654)
+        for column, value in enumerate((code, "春晓区第九小学", "采购人 / 招标人", "130205", "否"), start=1):
+            firms.cell(3, column, value)
+        for column, value in enumerate(("jiuxiao", "纪校长", code, "采购人", mail), start=1):
+            people.cell(3, column, value)
+        out = io.BytesIO()
+        book.save(out)
+        return {"name": "名单.xlsx", "mimeType": "application/octet-stream", "buffer": out.getvalue()}
+
+    admin.page.set_input_files("input[type=file]", filled("nobody"))  # type: ignore[arg-type]
+    with admin.expecting(422):
+        admin.press("form[action='/admin/acts/people-check'] button")
+    admin.page.set_input_files("input[type=file]", filled("ji@school.example"))  # type: ignore[arg-type]
+    admin.press("form[action='/admin/acts/people-check'] button")
+    admin.press("form[action='/admin/acts/people-enter'] button")
+    assert admin.page.locator(".note--ok").count() == 1
+    newcomer = post_of(walk, "/account/new-password/").fill(new=OWN).press("form[action$='/acts/set'] button")
+    newcomer.follow("main a[href='/account/sign-in']")
+    newcomer.fill(username="jiuxiao", password=OWN).press("form[action='/account/acts/sign-in'] button")
+    assert newcomer.page.url.endswith("/agency")
 
 
 def test_the_inbox_is_read(walk: Walk) -> None:

@@ -25,6 +25,7 @@ OPEN_ACTS = {
     "/check/acts/check",
     "/account/acts/forgotten",
     "/account/new-password/<token>/acts/set",
+    "/account/mail/confirm/<token>/acts/confirm",
     "/register/acts/send",
     "/register/acts/again",
     "/register/acts/leave",

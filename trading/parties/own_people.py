@@ -17,28 +17,33 @@ from crypto import passwords
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import new_passwords, parties
+from trading.parties import mail_choices, new_passwords, parties
 from trading.parties.parties import Account, Login, RoleGrant
 
 ROLES = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_MAIL = re.compile(r"""[^@\s,;:<>()\[\]\\"]+@[^@\s,;:<>()\[\]\\"]+\.[^@\s,;:<>()\[\]\\"]+""")
+"""One address and nothing beside it."""
 
 
-def set_mail(work: UnitOfWork, mail: str) -> None:
-    """One's own address of mail; empty takes it away. Refuses: Invalid ``account.mail_bad``."""
+def is_address(mail: str) -> bool:
+    """One address of mail, in small letters or not."""
+    return bool(_MAIL.fullmatch(mail)) and len(mail) <= 254
+
+
+def set_mail(work: UnitOfWork, mail: str, lang: str = "zh") -> None:
+    """One's own address of mail; empty takes it away. ``lang``: of letters, for whoever has not chosen yet.
+
+    Refuses: Invalid ``account.mail_bad``."""
     work.require(Act.ACCOUNT_OWN)
     mail = mail.strip().lower()
-    if mail and not (_MAIL.fullmatch(mail) and len(mail) <= 254):
+    if mail and not is_address(mail):
         raise Invalid("account.mail_bad", where="mail")
     who = parties.account(work.session, work.actor.account_id or 0)
     work.lock(who)
-    who.mail = mail or None
+    if mail != (who.mail or ""):
+        who.mail = mail or None
+        mail_choices.changed(work, who, lang)
     work.record("account.mail", f"account/{who.id}", person=f"account:{who.id}")
-
-
-def own_mail(view: View) -> str:
-    view.require(Act.ACCOUNT_OWN)
-    return parties.account(view.session, view.actor.account_id or 0).mail or ""
 
 
 def people(view: View) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:
@@ -73,7 +78,7 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
     if not name.strip():
         faults.add("name", "form.required")
     new_passwords.note(faults, password, username, work.office.platform)
-    if mail and not _MAIL.fullmatch(mail.strip()):
+    if mail and not is_address(mail.strip()):
         faults.add("mail", "account.mail_bad")
     if not wanted:
         faults.add("roles", "form.required")

@@ -15,17 +15,18 @@ from hashlib import sha256
 from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading.kernel import ids
+from trading.kernel import ids, outbox
 from trading.kernel.access import Act
 from trading.kernel.at_rest import Sealed, hold, of_session
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import UnitOfWork, View
-from trading.parties import handover, parties
+from trading.parties import parties
 from trading.parties.parties import Account
 
 GOOD_FOR = timedelta(minutes=30)
-TEMPLATE = "password.link"
+FIRST_GOOD_FOR = timedelta(days=7)
+TEMPLATE, FIRST = "password.link", "account.first"
 MOST = 5
 """Accounts that one address of mail may belong to."""
 
@@ -109,6 +110,30 @@ def _send(work: UnitOfWork, who: Account, wish: PasswordWish) -> None:
     work.record("account.password_link", f"account/{who.id}", person=f"account:{who.id}")
 
 
+def invite(work: UnitOfWork, people: Iterable[Account], base: str) -> None:
+    """A link to set a first password, by mail to each of several new people; it lives for a week. Nothing is asked row by row."""
+    for who in people:
+        token = secrets.token_urlsafe(32)
+        work.session.add(PasswordLink(account_id=who.id, token_hash=_hash(token), until=work.now + FIRST_GOOD_FOR))
+        facts = {
+            "name": who.name,
+            "username": who.username,
+            "days": FIRST_GOOD_FOR.days,
+            "link": f"{base}/account/new-password/{token}",
+        }
+        outbox.put(
+            work.session,
+            work.now,
+            f"{FIRST}/{_hash(token)[:32]}",
+            channel="mail",
+            to=who.mail or "",
+            template=FIRST,
+            facts=facts,
+        )
+        work.record("account.password_link", f"account/{who.id}", person=f"account:{who.id}")
+    work.session.flush()
+
+
 def find(session: Session, token: str, now: datetime) -> tuple[PasswordLink, Account]:
     """Refuses: NotFound ``password.link_over`` (used, too old, replaced or never given)."""
     row = session.scalar(select(PasswordLink).where(PasswordLink.token_hash == _hash(token)))
@@ -130,7 +155,8 @@ def alive(session: Session, tokens: Iterable[str], now: datetime) -> set[str]:
 
 
 def use(work: UnitOfWork, token: str, hashed: str, take_factor: Callable[[Account], object]) -> Account:
-    """Set the new password, once; every sign-in of the account ends. ``take_factor``: takes the second factor.
+    """Set the new password, once; every sign-in of the account ends. ``take_factor``: takes the second factor. A password that was handed
+    over stays so, with its second part (handover.py): the address may be that of whoever handed it over.
 
     Refuses: NotFound ``password.link_over``, Invalid ``account.code_wrong``."""
     row, _ = find(work.session, token, work.now)
@@ -142,7 +168,6 @@ def use(work: UnitOfWork, token: str, hashed: str, take_factor: Callable[[Accoun
     except Invalid as refusal:
         raise Invalid("account.code_wrong", where="code") from refusal
     row.used_at, who.password = work.now, hashed
-    handover.owned(who)
     parties.end_logins(work, who)
     work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
     work.send(f"password.changed/{row.id}", to=f"account:{who.id}", template="password.changed")

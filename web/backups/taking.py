@@ -37,8 +37,9 @@ from web.settings import PREFIX, Settings, given
 
 Tell = Callable[[int, int], None]
 """Told of the blobs looked at so far, and of how many there are."""
-PLACES = ("DATA", "DATABASE", "BLOBS", "DATA_KEYS", "TEST_CLOCK")
-"""Settings that name places of one machine: kept as a remark."""
+PLACES = ("DATA", "DATABASE", "BLOBS", "DATA_KEYS", "TEST_CLOCK", "MAIL_USER", "MAIL_PASSWORD_FILE", "MAIL_CA")
+"""Settings that name places of one machine, or that need a password: kept as a remark."""
+SECRET = ("MAIL_PASSWORD",)
 DATA_FILES = ("watch/drop.jsonl",)
 REHEARSAL_FILES = (wiring.REHEARSAL, "town.json", "keys")
 _PASSWORD = re.compile(r"(://[^/:@\s]*):\S*@")
@@ -241,6 +242,9 @@ def _settings(settings: Settings) -> str:
     """The settings in force, from the file and from variables alike: no password among them, places of this machine as remarks."""
     lines = ["# the settings at the time of the backup; passwords in addresses were left out"]
     for name, value in sorted({**given()[1], "PLATFORM": settings.platform}.items()):
+        if name in SECRET:
+            lines.append(f"# left out: {PREFIX}{name}")
+            continue
         plain = _PASSWORD.sub(r"\1@", value)
         lines.append(f"# was: {PREFIX}{name}={plain}" if name in PLACES else f"{PREFIX}{name}={plain}")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     engine = _database(settings, found)
     if engine is None:
         return found
-    from web.cli import doctor_at_rest, doctor_backups, doctor_memory, doctor_mirror, doctor_stored
+    from web.cli import doctor_at_rest, doctor_backups, doctor_mail, doctor_memory, doctor_mirror, doctor_stored
 
     try:
         office = _office(settings)
@@ -104,6 +105,7 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
         _overdue,
     ):
         found += _tried(check, office)
+    found += _tried(partial(doctor_mail.examine, settings), office)
     if lot_ref:
         from web.cli import doctor_deadline
 

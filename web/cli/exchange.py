@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,7 @@ from web.cli.common import (
     writing,
 )
 from web.cli.opening_set import export_opening
+from web.cli.people import as_option, password_option, signed_in
 from web.cli.platform import open_ready_office
 
 EXPERT_HEADINGS = {
@@ -206,7 +208,8 @@ def import_history(file: str, source: str, as_json: bool, lang: str | None) -> N
 @lang_option
 @guarded
 def import_experts(file: str | None, template: bool, as_json: bool, lang: str | None) -> None:
-    """Enter experts of the library, whose accounts are there; who is entered already is skipped. Specialties are parted by spaces."""
+    """Enter experts of the library, whose accounts are there; who is entered already is skipped. Specialties are parted by spaces
+    or commas. From a workbook the sheet 专家 is read, as `bidhall import people --template` makes it."""
     from web.cli.language import language
 
     if template:
@@ -215,7 +218,7 @@ def import_experts(file: str | None, template: bool, as_json: bool, lang: str | 
         sys.stdout.buffer.write(b"\xef\xbb\xbf" + out.getvalue().encode())
         return
     _, data = _file(file)
-    lines = list(_rows(data))
+    lines = list(_of_workbook(data) if data.startswith(b"PK\x03\x04") else _rows(data))
     office = open_ready_office()
     _report(as_json, [_expert(office, number, row, lang) for number, row in lines], {})
 
@@ -239,7 +242,7 @@ def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> 
                 account,
                 code=row["code"],
                 unit=row["unit"],
-                specialties=row["specialties"].split(),
+                specialties=re.split(r"[\s、,，;；]+", row["specialties"].strip()),
                 region=row.get("region", ""),
             )
     except Conflict:
@@ -247,6 +250,17 @@ def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> 
     except Refusal as refusal:
         return {**found, "result": "refused", "reason": refusal.code, "words": refusal_text(refusal, lang)}
     return {**found, "result": "taken"}
+
+
+def _of_workbook(data: bytes) -> Iterable[tuple[int, dict[str, str]]]:
+    """Of its sheet of experts. Stops with exit 2 where there is none. Refuses: Invalid ``people.file``."""
+    from trading.reports import people_book
+
+    sheet = people_book.read(data).get(people_book.EXPERTS)
+    if sheet is None:
+        stop("no sheet of experts (专家); bidhall import people --template writes one", BAD_INPUT)
+    for line in sheet.lines:
+        yield line.number, {**dict.fromkeys(EXPERT_HEADINGS, ""), **line.values}
 
 
 def _rows(data: bytes) -> Iterable[tuple[int, dict[str, str]]]:
@@ -290,6 +304,58 @@ def _report(as_json: bool, rows: list[dict[str, Any]], more: dict[str, Any]) -> 
         say(", ".join(f"{count} {result}" for result, count in {**counts, **more}.items()))
     if counts["refused"]:
         raise SystemExit(REFUSED)
+
+
+@import_.command("people", epilog="Example: bidhall import people people.xlsx --as chen")
+@click.argument("file", required=False)
+@click.option("--template", is_flag=True, help="Write an empty workbook to stdout, take nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Say what is wrong, or what would be entered; take nothing.")
+@as_option
+@password_option
+@json_option
+@lang_option
+@guarded
+def import_people(
+    file: str | None,
+    template: bool,
+    only_check: bool,
+    as_user: str | None,
+    passphrase_file: str | None,
+    as_json: bool,
+    lang: str | None,
+) -> None:
+    """Enter organisations and people of a workbook or CSV, whole or not at all, as the page does. Everybody gets a link by mail to set
+    a first password; roles of weight are proposed, and another security administrator confirms them."""
+    from trading.parties import bulk
+    from trading.reports import people_book
+    from web import wiring
+    from web.cli.savings import language
+    from web.settings import read_settings
+    from web.words import people_words
+
+    if template:
+        sys.stdout.buffer.write(people_words.template(language(lang)))
+        return
+    _, data = _file(file)
+    book = people_book.book_of(people_book.read(data))
+    office = open_ready_office()
+    actor = signed_in(office, as_user, passphrase_file)
+    if only_check:
+        with office.view(actor) as view:
+            plan = bulk.check(view, book, people_words.words())
+    else:
+        with office.work(actor) as work:
+            plan = bulk.enter(work, book, people_words.words(), base=wiring.open_post(read_settings()).base)
+    told = {
+        "organisations": len(plan.firms),
+        "there": plan.there,
+        "people": len(plan.people),
+        "proposed": sum(len(one.heavy) for one in plan.people),
+    }
+    if as_json:
+        answer({"taken": not only_check, **told})
+    else:
+        say(", ".join(f"{count} {name}" for name, count in told.items()) + (": nothing taken" if only_check else ""))
 
 
 # --- audit --------------------------------------------------------------------------------------------------------------

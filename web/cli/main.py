@@ -140,7 +140,7 @@ SHORT: dict[str, str] = {
     "verify": "Re-prove a finished tender from its bundle.",
     "recompute": "Answer calculation vectors.",
     "savings": "Reckon budget against award.",
-    "import": "Take in statements, experts, agencies, history.",
+    "import": "Take in statements, people, experts, history.",
     "export": "Write bundles, openings, OCDS, notices, the log.",
     "audit": "Verify the whole log.",
 }

@@ -250,7 +250,8 @@ def run(
             wiring.open_office(settings), memory=pages.memory, clock=pages.clock, restored=pages.restored
         )  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
-        worker.bidhall_clock = scheduler.start(office, bank, settings.mail, scanner, settings.data)
+        post = wiring.open_post(settings, f"http://{host}:{port}")
+        worker.bidhall_clock = scheduler.start(office, bank, post, scanner, settings.data)
         settle()
 
     def _stop_clock(_server: Any, worker: Any) -> None:

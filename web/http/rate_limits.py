@@ -27,6 +27,8 @@ from trading.kernel.rates import RateCount, milliseconds
 FORGOTTEN_BY_NAME = parse("4/hour")
 FORGOTTEN_BY_ADDRESS = parse("30/hour")
 REGISTER_BY_ADDRESS = parse("20/hour")
+MAIL_CHECKS = parse("6/hour")
+TEST_LETTERS = parse("10/hour")
 KEPT_BY_ADDRESS = parse("60/15minutes")
 
 

@@ -237,7 +237,7 @@ def left_to_do(answers: Answers, clock: bool | None) -> list[str]:
         ("memory", not read.memory),
         ("same_disk", any(_same_disk(Path(one).parent, read.data) for one in read.memory)),
         ("backup", True),
-        ("mail", not read.mail),
+        ("mail", not read.mail.chosen),
         ("scanner", not read.clamd),
         ("week", True),
     ]

@@ -1,56 +1,93 @@
-"""The outbox worker: takes messages from the outbox to where they go, at least once (the key makes twice harmless).
+"""The outbox worker: messages that have come due stand in their inboxes, and whoever wants them by mail is sent a letter.
 
-Where mail goes is a setting: a folder (one .eml file a message, for rehearsal and for gateways that collect) or smtp://host:port. Without
-it messages stay in people's inbox on the platform. Words come from the catalogue of messages; a message about a sealed lot has none.
+Letters are carried outside any transaction: claimed in a short unit, handed over, each marked in a short unit after. A server that hangs
+keeps this job waiting and nobody else. A letter may go twice if we die between handing over and marking, with the same Message-ID.
 """
 
 from __future__ import annotations
 
-import smtplib
-from email.message import EmailMessage
-from pathlib import Path
-from urllib.parse import urlsplit
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
 
-from trading.kernel import outbox
 from trading.kernel.access import CLOCK
+from trading.kernel.faults import fault
 from trading.kernel.work import Office
-from trading.parties import password_links
-from web.words import words
+from trading.parties import mail_queue
+from trading.parties.mail_queue import HANDED, REFUSED, WAITING, Outcome, Parcel
+from web.mail import carry, compose
+from web.mail.way import Way, is_address
+
+SLACK = timedelta(minutes=1)
+STATES = {"taken": HANDED, "later": WAITING, "never": REFUSED}
+logger = logging.getLogger("bidhall.mail")
 
 
-def deliver(office: Office, mail: str) -> int:
-    """Send what is due; returns how many went."""
+@dataclass(frozen=True)
+class Post:
+    """How this platform sends letters. ``place``: its name in them; ``base``: its address; ``keep_links``: in a rehearsal, whose mail is
+    read on the platform itself."""
+
+    way: Way
+    place: str
+    base: str = ""
+    keep_links: bool = False
+
+
+def deliver(office: Office, post: Post) -> int:
+    """One round; returns how many letters were handed over. Refuses: as ``mail_queue.place``."""
     with office.view(CLOCK) as view:
-        if not outbox.due(view.session, view.now, limit=1):
+        if not mail_queue.anything(view):
             return 0
+    lease = timedelta(seconds=carry.longest(post.way)) + SLACK
     with office.work(CLOCK) as work:
-        waiting = outbox.due(work.session, work.now)
-        for message in waiting:
-            try:
-                if mail and message.channel == "mail":
-                    _send(message, mail)
-                    if message.template == password_links.TEMPLATE:
-                        message.facts = {
-                            **message.facts,
-                            "link": "",
-                        }  # whoever reads the database later finds no key to a door
-                outbox.mark_sent(message, work.now)
-            except OSError:
-                outbox.mark_failed(message, work.now)
-    return len(waiting)
+        mail_queue.place(work)
+        mail_queue.gather(work)
+        parcels = mail_queue.claim(work, lease)
+    return _carry(office, post, parcels) if parcels else 0
 
 
-def _send(message: outbox.Message, mail: str) -> None:
-    letter = EmailMessage()
-    letter["To"] = message.address
-    letter["Message-ID"] = f"<{message.key}@bidhall>"
-    letter["Subject"] = words(f"{message.template}.subject", message.facts, "zh")
-    letter.set_content("\n\n".join(words(message.template, message.facts, lang) for lang in ("zh", "en")))
-    if mail.startswith("smtp://"):
-        target = urlsplit(mail)
-        with smtplib.SMTP(target.hostname or "localhost", target.port or 25, timeout=30) as server:
-            server.send_message(letter)
-        return
-    folder = Path(mail)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{message.id:09d}.eml").write_bytes(bytes(letter))
+def _carry(office: Office, post: Post, parcels: list[Parcel]) -> int:
+    """Nothing of the database is held while the server is spoken to."""
+    left, handed = list(parcels), 0
+    try:
+        with carry.opened(post.way) as line:
+            while left:
+                parcel = left[0]
+                try:
+                    answer = _hand(line, office, post, parcel)
+                except carry.Unreachable as error:
+                    # This letter may be what the server cannot bear: it waits, the others try again soon.
+                    _mark(office, post, parcel, Outcome(WAITING, error.code))
+                    left.pop(0)
+                    raise
+                left.pop(0)
+                fault("mail.handed")
+                _mark(
+                    office,
+                    post,
+                    parcel,
+                    Outcome(STATES[answer.kind], answer.code, answer.kind == "never" and answer.recipient),
+                )
+                handed += answer.kind == "taken"
+    except carry.Unreachable as error:
+        logger.error("mail does not leave: %s", error.why)
+        if len(left) == len(parcels):  # nobody was spoken to
+            for parcel in left:
+                _mark(office, post, parcel, Outcome(WAITING, error.code))
+        elif left:
+            with office.work(CLOCK) as work:
+                mail_queue.release(work, left)
+    return handed
+
+
+def _hand(line: carry.Line, office: Office, post: Post, parcel: Parcel) -> carry.Answer:
+    if not is_address(parcel.to):  # entered before addresses were looked at closely
+        return carry.Answer("never", 553, recipient=True)
+    letter = compose.letter(parcel, post.way, place=post.place, base=post.base, now=office.clock.now())
+    return line.hand(letter, parcel.to)
+
+
+def _mark(office: Office, post: Post, parcel: Parcel, outcome: Outcome) -> None:
+    with office.work(CLOCK) as work:
+        mail_queue.mark(work, parcel, outcome, keep_links=post.keep_links)

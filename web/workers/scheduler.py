@@ -30,8 +30,9 @@ from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.opening import rechecks, scrub
-from trading.parties import failed_sign_ins, password_links, registrations
+from trading.parties import failed_sign_ins, mail_queue, password_links, registrations
 from web.workers import outbox_worker
+from web.workers.outbox_worker import Post
 from web.workers.watch import mirror_state, taking
 
 EVERY_SECONDS = 1
@@ -77,7 +78,11 @@ def credit(office: Office, bank: Bank, seen: dict[str, str]) -> int:
 
 
 def start(
-    office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | None = None, data: Path | None = None
+    office: Office,
+    bank: Bank | None,
+    post: Post | None = None,
+    scanner: Scanner | None = None,
+    data: Path | None = None,
 ) -> BackgroundScheduler:
     """Start turning. The caller keeps the scheduler and shuts it down."""
     scheduler = BackgroundScheduler(
@@ -91,7 +96,8 @@ def start(
     each(_turn, [office, bank], "turn", seconds=EVERY_SECONDS)
     if bank is not None:
         each(_credit, [office, bank, {}], "credit", seconds=CREDIT_SECONDS)
-    each(_deliver, [office, mail], "outbox", seconds=OUTBOX_SECONDS)
+    if post is not None:
+        each(_deliver, [office, post], "outbox", seconds=OUTBOX_SECONDS)
     each(scan, [office, scanner], "scanner", seconds=SCAN_SECONDS)
     each(_sweep, [office], "sweeper", hours=1)
     each(_look_after, [office], "stored", seconds=LOOK_SECONDS)
@@ -187,6 +193,7 @@ def _sweep(office: Office) -> None:
         with office.work(CLOCK) as work:
             rates.sweep(work)
             failed_sign_ins.sweep(work)
+            mail_queue.sweep(work)
     except (DBAPIError, OSError) as error:
         logger.error("sweeper failed: %s", type(error).__name__)
 
@@ -207,13 +214,13 @@ def _credit(office: Office, bank: Bank, seen: dict[str, str]) -> None:
         logger.error("the bank's statement was not taken in: %s", type(error).__name__)
 
 
-def _deliver(office: Office, mail: str) -> None:
+def _deliver(office: Office, post: Post) -> None:
     try:
         with office.view(CLOCK) as view:
             asked = password_links.wished(view)
         if asked:
             with office.work(CLOCK) as work:
                 password_links.answer(work)
-        outbox_worker.deliver(office, mail)
+        outbox_worker.deliver(office, post)
     except (DBAPIError, OSError) as error:
         logger.error("outbox worker failed: %s", type(error).__name__)

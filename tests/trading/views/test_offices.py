@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.kit.world import World
-from trading.kernel import outbox
 from trading.kernel.access import Actor, Role
 from trading.parties import parties
 from trading.parties.parties import IDLE, RoleGrant
@@ -26,29 +25,6 @@ def test_a_step_is_overdue_when_the_clock_has_left_it_for_half_a_minute(world: W
         world.clock.set(deadline + after)
         with world.view("clock") as view:
             assert system_queries.overdue_steps(view) == found and system_queries.coming_deadlines(view) == []
-
-
-def test_mail_that_waits_was_tried_or_was_given_up_is_told_apart(world: World) -> None:
-    def left() -> outbox.Backlog:
-        with world.view("clock") as view:
-            return outbox.backlog(view.session, view.now)
-
-    with world.work("clock") as work:
-        for message in outbox.due(work.session, work.now, limit=1000):
-            outbox.mark_sent(message, work.now)
-    assert left() == outbox.Backlog(waiting=False, retried=False, failed=0)
-    with world.work("clock") as work:
-        work.send("one", to="mail:somebody@example.org", template="role.granted")
-    assert left() == outbox.Backlog(waiting=True, retried=False, failed=0)
-    for tries in range(1, outbox.MAX_TRIES + 1):
-        with world.work("clock") as work:
-            (message,) = outbox.due(work.session, work.now)
-            outbox.mark_failed(message, work.now)
-            due_at = message.due_at
-        assert left() == outbox.Backlog(
-            waiting=False, retried=tries < outbox.MAX_TRIES, failed=tries // outbox.MAX_TRIES
-        )
-        world.clock.set(due_at)
 
 
 def test_a_person_shows_what_they_hold_and_when_they_last_signed_in(world: World) -> None:

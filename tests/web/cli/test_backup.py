@@ -93,7 +93,9 @@ def refused(ran: Ran, code: str, *words: str) -> None:
 @pytest.mark.promise("R16")
 def test_what_is_in_a_backup_and_how_it_comes_back(shelf: Shelf, tmp_path: Path) -> None:
     (shelf.house.folder / "settings.env").write_text(
-        "BIDHALL_MAIL=smtp://post:geheim@mail.example:587\nBIDHALL_PLACE=某地\n", encoding="utf-8"
+        "BIDHALL_MAIL=smtp://mail.example:587\nBIDHALL_MAIL_FROM=post@mail.example\nBIDHALL_MAIL_USER=post\n"
+        "BIDHALL_MAIL_PASSWORD=geheim\nBIDHALL_CLAMD=tcp://post:geheim@127.0.0.1:3310\nBIDHALL_PLACE=某地\n",
+        encoding="utf-8",
     )
     made = shelf.take()
     assert made["ok"] and made["blobs"] >= 3 and made["database"] == "sqlite" and shelf.check() == []
@@ -115,7 +117,8 @@ def test_what_is_in_a_backup_and_how_it_comes_back(shelf: Shelf, tmp_path: Path)
         assert (to / name).read_text().split() == (shelf.house.folder / name).read_text().split()
         assert to.joinpath(name).stat().st_mode & 0o777 == 0o600
     kept = (to / "settings.env").read_text(encoding="utf-8")
-    assert "BIDHALL_MAIL=smtp://post@mail.example:587" in kept and "BIDHALL_PLACE=某地" in kept
+    assert "BIDHALL_MAIL=smtp://mail.example:587" in kept and "BIDHALL_PLACE=某地" in kept
+    assert "# was: BIDHALL_MAIL_USER=post" in kept and "# left out: BIDHALL_MAIL_PASSWORD" in kept
     assert "# was: BIDHALL_DATABASE=" in kept
     blobs = below(shelf.house.folder / "blobs")
     assert below(to / "blobs") == {name: data for name, data in blobs.items() if len(name) == 67}

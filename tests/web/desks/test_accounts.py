@@ -21,7 +21,8 @@ from trading.kernel.access import CLOCK, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.outbox import Message
 from trading.parties import own_people, parties, password_links, registrations
-from web.workers.outbox_worker import deliver
+from web.mail.way import Way
+from web.workers.outbox_worker import Post, deliver
 
 OVER = "/account/forgotten?over=yes"
 NEW = "seven herons cross a slow river"
@@ -376,7 +377,7 @@ def test_outside_a_rehearsal_nobody_reads_the_post_and_a_link_that_left_is_forgo
         password_links.ask(work, "p", "https://bidhall.example")
     with house.office.work(CLOCK) as work:
         assert password_links.answer(work) == 1
-    assert deliver(house.office, str(tmp_path / "mail")) == 1
+    assert deliver(house.office, Post(Way(folder=str(tmp_path / "mail")), "标厅")) == 1
     (letter,) = (tmp_path / "mail").glob("*.eml")
     from email import message_from_bytes, policy
 

@@ -144,6 +144,9 @@ FREE: Declared = {
     "restoration": {"that a gap is to be declared; what was declared is read from the record": "*"},
     "form_use": {_HELPER: "*"},
     "outbox_message": {_MESSAGE: "*"},
+    "mail_letter": {_MESSAGE: "*"},
+    "mail_choice": {_SECRET: "*"},
+    "mail_check": {_SECRET: "*"},
     "lot_follow": {_MESSAGE: "*"},
     "party": {
         "named at the keys, bids and notices that bear it": "code name",

@@ -13,16 +13,16 @@ from markupsafe import Markup
 
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.parties import failed_sign_ins, parties, recovery_codes
+from trading.parties import failed_sign_ins, mail_choices, parties, recovery_codes
 from web.desks import register
-from web.desks.account import failed, forgotten, inbox, recovery
+from web.desks.account import failed, forgotten, inbox, mail, recovery
 from web.desks.account.room import account, person, rate_limits
 from web.http import kept, login
 from web.http.forms import Form
 from web.http.gate import HOMES, go, office, reading, render, request, safe_next
 from web.http.page_rules import ANYONE, ByHand, open_to, role_for
 
-__all__ = ["desk", "failed", "forgotten", "inbox", "recovery"]
+__all__ = ["desk", "failed", "forgotten", "inbox", "mail", "recovery"]
 
 desk = account
 
@@ -217,7 +217,7 @@ def _own() -> dict[str, Any]:
             "role": me.actor.role,
             "second_factor": bool(who.totp_secret),
             "recovery": recovery_codes.left(view.session, who.id),
-            "mail": who.mail or "",
+            "mail": mail_choices.own(view),
             "devices": devices,
             "failed": failed_sign_ins.own_since(view, view.now - LATELY),
             "ends_at": me.ends_at,

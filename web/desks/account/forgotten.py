@@ -5,41 +5,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
 from trading.kernel import outbox
-from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.outbox import Message
-from trading.kernel.work import UnitOfWork
-from trading.parties import own_people, password_links
-from web import wiring, words
-from web.desks.account.room import account, person, rate_limits
-from web.desks.parts.letters import facts_of
+from trading.parties import mail_choices, password_links
+from web.desks.account.room import account, base, rate_limits, rehearsal, sends_mail
 from web.http import known_devices, login
 from web.http.forms import Form
 from web.http.gate import go, office, reading, render, request, work
 from web.http.page_rules import ANYONE, ByHand
 from web.http.rate_limits import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME, OF_LINK
 from web.http.refusals import language
+from web.words.messages import spoken
 
 OVER = "/account/forgotten?over=yes"
 """Where a link leads that was used, is too old or was replaced: another can be asked for there."""
-
-
-def rehearsal() -> bool:
-    return wiring.is_rehearsal(current_app.extensions["bidhall"].settings.data)
-
-
-def _base() -> str:
-    """The platform's own address. What a request claims to be its host counts in a rehearsal only: a link must never lead elsewhere."""
-    settings = current_app.extensions["bidhall"].settings
-    return settings.base_url or (request.host_url.rstrip("/") if rehearsal() else "")
-
-
-def sends_mail() -> bool:
-    return bool(_base()) and (rehearsal() or bool(current_app.extensions["bidhall"].settings.mail))
 
 
 @account.page("/forgotten", needs=ANYONE)
@@ -59,7 +41,7 @@ def do_forgotten() -> Any:
     if sends_mail():
         with work() as unit:
             unit.once(form.form_id, "/account/forgotten/sent")
-            password_links.ask(unit, typed, _base())
+            password_links.ask(unit, typed, base())
     return go("/account/forgotten/sent")
 
 
@@ -121,26 +103,6 @@ def new_password_set() -> str:
     )
 
 
-# --- the address of mail ------------------------------------------------------------------------------------------------
-
-
-@account.page("/mail", needs=Act.ACCOUNT_OWN, fresh=True)
-def mail(form: Form | None = None) -> str:
-    with reading() as view:
-        held = own_people.own_mail(view)
-    return render("account/mail.html", form=form or Form.blank({"mail": held}), held=held)
-
-
-@account.act("/acts/mail", needs=Act.ACCOUNT_OWN, fresh=True, back=mail)
-def do_mail(unit: UnitOfWork, form: Form) -> str:
-    """Field: ``mail``, empty to take it away."""
-    typed = form.text("mail", needed=False, limit=254)
-    form.refuse_if_any()
-    person()
-    own_people.set_mail(unit, typed)
-    return "/account"
-
-
 # --- the post of a rehearsal --------------------------------------------------------------------------------------------
 
 
@@ -152,13 +114,16 @@ def rehearsal_post() -> str:
     lang = language()
     with reading() as view:
         rows = outbox.latest(view.session, "mail")
-        alive = password_links.alive(view.session, [_token(one) for one in rows], view.now)
+        tokens = [_token(one) for one in rows]
+        alive = password_links.alive(view.session, tokens, view.now) | mail_choices.alive(
+            view.session, tokens, view.now
+        )
     letters = [
         {
             "to": one.address,
             "at": one.made_at,
-            "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
-            "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang),
+            "subject": spoken(one.template, one.facts, lang)[0],
+            "text": spoken(one.template, {**one.facts, "link": ""}, lang)[1],
             "over": "link" in one.facts,
             "link": _path(one.facts["link"]) if _token(one) in alive else "",
         }

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotAllowed
+from web import wiring
 from web.http import login
 from web.http.forms import Form
 from web.http.gate import Desk, actor, frame_unread, request
@@ -32,7 +33,7 @@ def rail() -> list[Group]:
         Link(_("Inbox"), "/account/inbox", path.startswith("/account/inbox"), frame_unread() or None),
         Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
         Link(_("Recovery codes"), "/account/recovery-codes", path == "/account/recovery-codes"),
-        Link(_("Mail address"), "/account/mail", path == "/account/mail"),
+        Link(_("Mail"), "/account/mail", path.startswith("/account/mail")),
         Link(_("Password"), "/account/password", path == "/account/password"),
         Link(_("Failed sign-ins"), "/account/sign-ins", path == "/account/sign-ins"),
     ]
@@ -51,3 +52,17 @@ def person() -> login.Person:
 
 def rate_limits() -> Any:
     return current_app.extensions["bidhall"].rate_limits
+
+
+def rehearsal() -> bool:
+    return wiring.is_rehearsal(current_app.extensions["bidhall"].settings.data)
+
+
+def base() -> str:
+    """The platform's own address. What a request claims to be its host counts in a rehearsal only: a link must never lead elsewhere."""
+    settings = current_app.extensions["bidhall"].settings
+    return settings.base_url or (request.host_url.rstrip("/") if rehearsal() else "")
+
+
+def sends_mail() -> bool:
+    return bool(base()) and (rehearsal() or current_app.extensions["bidhall"].settings.mail.chosen)

@@ -9,7 +9,8 @@ Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``use
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``, ``another``;
 /admin/parties/correct → /admin/acts/correct ``party``, ``code``, ``name``, ``reason``; on /admin/corrections/<id>: …/acts/confirm,
 …/acts/refuse ``answer``, …/acts/withdraw; /admin/calendar →
-/admin/acts/calendar file ``calendar``.
+/admin/acts/calendar file ``calendar``; /admin/mail → /admin/acts/test-mail ``to``;
+/admin/people/import → /admin/acts/people-check file ``book``, /admin/acts/people-enter ``rows``.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from trading.kernel import log, outbox
+from trading.kernel import log
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import View
-from trading.parties import corrections, parties, role_proposals
+from trading.parties import corrections, mail_queue, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
 from web.desks.admin import corrections as admin_corrections
-from web.desks.admin import failed, first_week, grants, keys, people, restored, system
+from web.desks.admin import failed, first_week, grants, keys, mail, people, people_book, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -44,7 +45,9 @@ __all__ = [
     "first_week",
     "grants",
     "keys",
+    "mail",
     "people",
+    "people_book",
     "restored",
     "system",
 ]
@@ -179,7 +182,7 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
     calendar = calendars.current(view.session)
     known = today.year + 1 in calendar.years
     provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
-    steps, letters = system_queries.overdue_steps(view), outbox.backlog(view.session, view.now)
+    steps, letters = system_queries.overdue_steps(view), mail_queue.backlog(view.session, view.now)
     last = log.last_tick(view.session)
     figures += [
         {
@@ -195,10 +198,10 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
             "note": _("taken every second"),
         },
         {
-            "label": _("Messages that failed"),
+            "label": _("Letters not delivered"),
             "value": letters.failed,
             "kind": "stop" if letters.failed else "",
-            "note": _("%(n)s tries, then given up", n=system.TRIES),
+            "note": _("in the last seven days"),
         },
         {
             "label": _("Working days of %(year)s", year=today.year + 1),
@@ -234,8 +237,8 @@ def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
     if letters.failed:
         found.append(
             Duty(
-                _("%(n)s messages could not be sent", n=letters.failed),
-                "/admin/health",
+                _("%(n)s letters of the last seven days could not be delivered", n=letters.failed),
+                "/admin/mail",
                 None,
                 _("no fixed limit"),
                 _("is the way of the mail open?"),

@@ -21,9 +21,7 @@ from web.http.forms import Form
 from web.http.gate import reading, render, request
 from web.http.layout import page_of
 from web.http.refusals import language
-
-GRANTABLE = tuple(role for role in Role if role not in (Role.PUBLIC, Role.CLOCK, Role.CHAIR))
-"""Leading a panel is a seat, no role one is given."""
+from web.words.people_words import GRANTABLE
 
 
 def _account(view: View, ident: str) -> Account:

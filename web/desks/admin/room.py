@@ -58,6 +58,7 @@ def rail() -> list[Group]:
         links += [
             Link(_("Working days"), "/admin/calendar", path.startswith("/admin/calendar")),
             Link(_("Health and jobs"), "/admin/health", path.startswith("/admin/health")),
+            Link(_("Mail"), "/admin/mail", path.startswith("/admin/mail")),
         ]
     if may(who, Act.LOG_LOOK):
         links += [Link(_("Log"), "/admin/log", path.startswith("/admin/log"))]

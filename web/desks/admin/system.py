@@ -10,14 +10,15 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from trading.kernel import log, outbox
+from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
-from trading.kernel.outbox import Backlog
 from trading.kernel.work import UnitOfWork, View
 from trading.opening import scrub
+from trading.parties import mail_queue
+from trading.parties.mail_queue import Backlog
 from trading.rulebook import calendars
 from trading.views import system_queries
 from web import schema, wiring, words
@@ -30,14 +31,13 @@ from web.words import formatting
 from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
-TRIES = outbox.MAX_TRIES
 MOST_BYTES = 500_000
 
 
 @admin.page("/health", needs=Act.SYSTEM_ADMIN)
 def health() -> str:
     with reading() as view:
-        last, mail = log.last_tick(view.session), outbox.backlog(view.session, view.now)
+        last, mail = log.last_tick(view.session), mail_queue.backlog(view.session, view.now)
         steps = [(one.what, one.lot, one.since) for one in system_queries.overdue_steps(view)]
         return render(
             "admin/health.html",
@@ -91,11 +91,17 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
         else ("ok", _("No step of the clock is overdue"), "")
     )
     if mail.failed:
-        found.append(("stop", _("%(n)s messages could not be sent", n=mail.failed), _("see the setting BIDHALL_MAIL")))
+        found.append(
+            (
+                "warn",
+                _("%(n)s letters of the last seven days could not be delivered", n=mail.failed),
+                _("see the page Mail"),
+            )
+        )
     elif mail.retried:
-        found.append(("warn", _("Messages wait for another try"), _("see the setting BIDHALL_MAIL")))
+        found.append(("warn", _("Letters wait for another try"), _("see the page Mail")))
     else:
-        found.append(("ok", _("No message is stuck"), ""))
+        found.append(("ok", _("No letter is stuck"), ""))
     settings = current_app.extensions["bidhall"].settings
     folder = settings.data
     found += _mirror(folder, view)
@@ -186,13 +192,12 @@ def _facts() -> list[tuple[str, str]]:
     """The installation, no secret in it."""
     settings = current_app.extensions["bidhall"].settings
     database = shown_url(settings.database) if settings.database else office().engine.dialect.name
-    mail = settings.mail.partition("://")[0] if "://" in settings.mail else settings.mail
     return [
         (_("Platform name in signed documents"), settings.platform),
         (_("Database"), database),
         (_("Base address"), settings.base_url or "–"),
         (_("Time zone"), settings.zone),
-        (_("Mail"), mail or "–"),
+        (_("Mail"), settings.mail.shown),
         (_("Data folder"), str(settings.data)),
     ]
 

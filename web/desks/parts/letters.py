@@ -9,7 +9,6 @@ For the homes of desks: ``excerpt(look, n)`` gives the last messages of whoever 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,51 +18,12 @@ from trading.kernel.access import Role
 from trading.kernel.work import View
 from trading.parties import inbox
 from trading.parties.inbox import Letter
-from web import words
+from trading.parties.message_groups import ABOUT, OTHER, about
 from web.http.refusals import language
+from web.words.messages import spoken
 
-DEEDS = ("password", "second_factor", "enable")
-# Every kind of message there is, by what it is about: the filter of the inbox, and the test that each has its words.
-ABOUT: dict[str, tuple[str, ...]] = {
-    "deadline": (
-        "fault.held",
-        "fault.stopped",
-        "fault.extended",
-        "fault.lifted",
-        "fault.ended",
-        "officers.changed",
-        "officers.changed_dead",
-        "bid.copy_wanted",
-    ),
-    "opening": ("opening.bid_failed", "opening.ruling"),
-    "panel": ("panel.called", "award.reviewed_again"),
-    "result": ("award.won", "award.lost", "award.lost_by_price", "award.not_ranked", "award.withdrawn"),
-    "remedies": ("complaint.accepted", "complaint.suspended", "complaint.refused", "complaint.decided"),
-    "followed": (
-        "follow.correction",
-        "follow.clarification",
-        "follow.failure",
-        "follow.termination",
-        "follow.opening_record",
-        "follow.candidates",
-        "follow.result",
-        "follow.contract",
-    ),
-    "account": (
-        *(f"account.{deed}_{state}" for deed in DEEDS for state in ("proposed", "granted", "refused")),
-        "party.correction_proposed",
-        "role.proposed",
-        "role.granted",
-        "role.refused",
-        "password.changed",
-        "recovery.used",
-        "registration.accepted",
-    ),
-    "money": ("refund.returned", "payee.declined", "forfeit.hearing", "forfeit.decided"),
-}
-MAILS = ("password.link", "registration.accepted", "registration.returned")
+MAILS = ("password.link", "registration.accepted", "registration.returned", "mail.check", "account.first")
 """What leaves as mail: to people who may not be signed in."""
-OTHER = "other"
 _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _UNDER_LOT = {
     "award.won": "/outcome",
@@ -82,7 +42,7 @@ _OF_FOLLOWED = {
     "follow.result": "/result",
     "follow.contract": "/contract",
 }
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+__all__ = ["ABOUT", "MAILS", "OTHER", "Shown", "about", "excerpt", "href", "shown"]
 
 
 @dataclass(frozen=True)
@@ -106,21 +66,16 @@ def excerpt(view: View, n: int = 5) -> list[Shown]:
 
 def shown(letter: Letter, role: Role) -> Shown:
     """The message in the language of the page."""
-    facts, lang = facts_of(letter.facts), language()
-    template = letter.template if letter.template in words.refusals() else "inbox.no_words"
+    subject, text = spoken(letter.template, letter.facts, language())
     return Shown(
         letter.id,
-        words.words(f"{template}.subject", facts, lang),
-        words.words(template, facts, lang),
+        subject,
+        text,
         letter.made_at,
         letter.unread,
         about(letter.template),
         href(letter.template, letter.facts, role),
     )
-
-
-def about(template: str) -> str:
-    return next((one for one, templates in ABOUT.items() if template in templates), OTHER)
 
 
 def href(template: str, facts: dict[str, Any], role: Role) -> str:
@@ -139,12 +94,3 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
     if about(template) == "followed":
         return f"/lots/{lot}{_OF_FOLLOWED.get(template, '')}"
     return f"/bidder/lots/{lot}{_UNDER_LOT.get(template, '')}" if role in _BIDDERS else f"/lots/{lot}"
-
-
-def facts_of(facts: dict[str, Any]) -> dict[str, Any]:
-    """Facts are kept as text; a moment among them is shown as one, in the centre's zone, and a role in words."""
-    said = {
-        name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
-        for name, value in facts.items()
-    }
-    return said | ({"role": words.state("role", str(said["role"]), language()).text} if "role" in said else {})
