@@ -49,8 +49,8 @@ TOLD = {
         "made under a release that did not bind each value: days, events, interest, payees and persons of these payments",
     ),
     "deposits.unsigned": (
-        "批准时复核人还没有自己的密钥：以下由谁批准，只有平台的记录",
-        "approved before controllers had keys of their own: who approved these stands in the platform's record alone",
+        "批准时复核人还没有自己的密钥，或者采购人的决定还不需要签名：以下由谁批准，只有平台的记录",
+        "approved before controllers had keys, or decided before purchasers signed: by whom stands in the platform's record alone",
     ),
 }
 TOLD_HEAD = ("只是陈述，没有证明：", "told, not proved:")
