@@ -105,7 +105,7 @@ def file(work: UnitOfWork, lot: Lot, *, claim: Any, receipt: Any) -> Claim:
     ):
         raise TooLate("claim.too_late", until=closing.claims_end(row, opens_at))
     code = omission(work.session, lot, row, document["entry"])
-    if not code:
+    if not code or (code == "LOG_OMISSION" and _stands_anew(work, row, found)):
         raise Conflict("claim.unfounded", entry=document["entry"])
     statement = keep_document(work, "omission-claim", claim, signed=True)
     entry = work.log("omission-claim", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
@@ -191,6 +191,16 @@ def omission(session: Session, lot: Lot, row: Closing, c: str) -> str:
         return ""
     shown = {bid["entry"] for bid in loads(payload_of(audit.document(session, published.statement)))["bids"]}
     return "SET_OMISSION" if c not in shown and _is_current(session, row, c) else ""
+
+
+def _stands_anew(work: UnitOfWork, row: Closing, receipt: Receipt) -> bool:
+    """Whether the very submission a receipt speaks of was handed in again and is listed under another entry: nothing is missing then."""
+    asked = select(LogEntry.c).where(
+        LogEntry.statement == receipt.entry["statement"],
+        LogEntry.event.in_(ACCEPTED),
+        LogEntry.c != b64u(receipt.c),
+    )
+    return bool(set(work.session.scalars(asked)) & set(row.entries["entries"]))
 
 
 def _is_current(session: Session, row: Closing, c: str) -> bool:
