@@ -152,9 +152,11 @@ def _opened_bid(value: Any) -> None:
 
 def _approval(value: Any) -> None:
     """What is approved decides which facts stand in it."""
+    kept = {"amount": _number(1), "ground": NAME, "proposal": HASH, "receipts": _list(NAME, MAX_LISTED), "to": NAME}
     facts = {
         "batch": _object(digest=_text(64, 64), value_on=_text(10, 10)),
-        "forfeit": _object(amount=_number(1), ground=NAME, proposal=HASH, receipts=_list(NAME, MAX_LISTED), to=NAME),
+        "forfeit": _object(**kept, **({"decides": NAME} if "decides" in value["facts"] else {})),
+        "decision": _object(**kept),
         "payee": _object(payee=HASH, proof=_text(64, 64)),
     }
     facts[value["what"]](value["facts"])
@@ -335,7 +337,7 @@ KINDS: dict[str, Kind] = {
         ranking=_list(_at_least(bidder=NAME, rank=_number(1))),
     ),
     "approval": _kind(
-        "controller",
+        "controller, or the purchaser",
         approver=NAME,
         at=TIME,
         facts=_any,
@@ -344,7 +346,7 @@ KINDS: dict[str, Kind] = {
         person=NAME,
         platform=NAME,
         prepared=HASH,
-        what=_one_of("batch", "forfeit", "payee"),
+        what=_one_of("batch", "forfeit", "decision", "payee"),
         whole=_approval,
     ),
     "act": _kind(

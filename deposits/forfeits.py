@@ -7,6 +7,7 @@ procurement money to the treasury (D-45). Only the deposit is kept, never what w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -43,6 +44,8 @@ FORFEIT_FLOW = Flow(
     Step("drop", ("FORFEIT_DRAFT", "HEARD", "CHECKED"), "DROPPED", Act.REFUND_APPROVE),
 )
 NOT_DECRYPTED = "D-44"
+DECIDES, DECIDER = "decides", "tenderee"
+"""The fact of a signed check that names the firm whose key must stand under the decision, and the role of that key."""
 OPEN = ("FORFEIT_DRAFT", "HEARD", "CHECKED")
 
 
@@ -178,12 +181,12 @@ def check(work: UnitOfWork, forfeit: Forfeit, *, approval: Any) -> None:
     FORFEIT_FLOW.take(work, forfeit, "check", forfeit=forfeit.ref, bound=audit.hide(_checked(forfeit)), **named)
 
 
-def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
-    """The purchaser decides, the money is posted, the bidder is told.
+def decide(work: UnitOfWork, forfeit: Forfeit, *, approval: Any) -> None:
+    """The purchaser decides and signs that (``approval``: an envelope of kind ``approval``), the money is posted, the bidder is told.
 
     Refuses: NotAllowed (not this lot's purchaser; ``refund.same_person``; not freshly signed in), WrongStep, Conflict (a refund is
     running, ``forfeit.nothing_left``, as ``require_signed``; ``forfeit.book_differs``, ``refund.not_as_received``: the rows are not what
-    was checked).
+    was checked), as ``signed_approvals.take``.
     """
     work.require(Act.AWARD_DECIDE)
     demand = forfeit.demand
@@ -195,6 +198,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     work.lock(forfeit)
     FORFEIT_FLOW.check(forfeit, "decide")
     _require_as_checked(work, forfeit)
+    signature = signed_approvals.take(work, decision(work, forfeit), approval, at_once=True)
     running = {row.receipt_id: row for row in refunds_of_demand(work.session, demand.id) if row.part == "deposit"}
     parts = to_keep(work.session, demand)
     if not parts:
@@ -229,6 +233,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
             {"receipt": receipt.ref, "bound": audit.hide(bound.kept(receipt, forfeit, amount))}
             for receipt, amount in parts
         ],
+        **{signed_approvals.FACT: signature},
     )
     work.session.flush()
     work.send(
@@ -292,11 +297,25 @@ def require_in_book(view: View, row: Forfeit) -> None:
 
 def matter(view: View, row: Forfeit) -> Matter:
     """What a controller signs of a proposal: ground, destination, the payments and the amount that would be kept (once decided: that were),
-    and a hash over all that was proposed and heard.
+    a hash over all that was proposed and heard, and whose key must stand under the decision.
 
     Refuses: Conflict ``forfeit.book_differs``, ``forfeit.nothing_left``.
     """
     drafted = _in_book(view, row, "draft", _proposal(row))
+    return Matter("forfeit", f"forfeit/{row.ref}", drafted, _kept_facts(view, row) | {DECIDES: _purchaser(row)})
+
+
+def decision(view: View, row: Forfeit) -> Matter:
+    """What the purchaser signs: just what the controller checked. Refuses: as ``matter``."""
+    checked = _in_book(view, row, "check", _checked(row))
+    return Matter("decision", f"forfeit/{row.ref}/decision", checked, _kept_facts(view, row), DECIDER)
+
+
+def _purchaser(row: Forfeit) -> str:
+    return row.demand.lot.project.purchaser.code
+
+
+def _kept_facts(view: View, row: Forfeit) -> dict[str, Any]:
     if row.state == "FORFEITED":
         told = approvals.facts(_in_book(view, row, "decide", {}))
         names, amount = [one["receipt"] for one in told["kept"]], told["amount"]
@@ -305,14 +324,13 @@ def matter(view: View, row: Forfeit) -> Matter:
         names, amount = [receipt.ref for receipt, _ in parts], sum(kept for _, kept in parts)
     if not names:
         raise Conflict("forfeit.nothing_left")
-    facts = {
+    return {
         "amount": amount,
         "ground": row.ground,
         "proposal": document_hash(dumps(_checked(row))),
         "receipts": sorted(names),
         "to": row.goes_to,
     }
-    return Matter("forfeit", f"forfeit/{row.ref}", drafted, facts)
 
 
 def require_signed(view: View, row: Forfeit) -> None:
@@ -320,9 +338,26 @@ def require_signed(view: View, row: Forfeit) -> None:
     ``forfeit.money_changed`` (other payments than those that were checked), ``refund.not_signed``."""
     record, wanted = _in_book(view, row, "check", _checked(row)), matter(view, row)
     told = signed_approvals.signed_facts(view, record)
+    if told and DECIDES not in told:  # checked before purchasers signed
+        wanted = replace(wanted, facts={key: value for key, value in wanted.facts.items() if key != DECIDES})
     if told and any(told.get(key) != wanted.facts[key] for key in ("amount", "receipts")):
         raise Conflict("forfeit.money_changed", of=row.ref)
     signed_approvals.require(view, wanted, record)
+
+
+def require_decided(view: View, row: Forfeit) -> None:
+    """That the purchaser named in the check signed the decision. A decision without a signature counts where the check that a controller
+    signed does not ask for one: such were checked before purchasers signed.
+
+    Refuses: Conflict ``forfeit.book_differs``, ``refund.not_signed``, ``approval.key_waiting``.
+    """
+    record, checked = _in_book(view, row, "decide", {}), _in_book(view, row, "check", _checked(row))
+    if signed_approvals.FACT in approvals.facts(record) or DECIDES in signed_approvals.signed_facts(view, checked):
+        name = signed_approvals.require(view, decision(view, row), record)
+        if name != _purchaser(row):
+            raise Conflict(
+                "refund.not_signed", of=f"forfeit/{row.ref}/decision", reason="CONTEXT_MISMATCH", detail=name
+            )
 
 
 def _require_as_checked(work: UnitOfWork, row: Forfeit) -> None:

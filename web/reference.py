@@ -116,6 +116,12 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
         "`data.keys` in the data folder",
         "The file of the keys that seal values in the database, by its whole path ([what for](../operate/data-keys.md)).",
     ),
+    (
+        "TIME_SOURCES",
+        "",
+        "Clocks outside, `ntp.example, ntp.other:123`, asked each minute over SNTP: while most of them say that ours is wrong nothing is "
+        "closed, opened or sealed ([what for](../operate/clock.md)). Three or more, in different hands.",
+    ),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

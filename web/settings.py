@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from trading.kernel import outside_time
 from trading.kernel.errors import NotReady
 from web.mail.way import Way
 from web.mail.way import read as read_way
@@ -56,6 +57,7 @@ NAMES = (
     "MEMORY",
     "SECOND_FACTOR",
     "DATA_KEYS",
+    "TIME_SOURCES",
 )
 SECOND_FACTOR = ("required", "optional")
 _OF_TESTS = tuple(
@@ -84,6 +86,7 @@ class Settings:
     supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too;
     ``memory`` the files on other disks that hold the log's last checkpoint;
     ``mail`` where letters go;
+    ``time_sources`` the clocks outside that ours is held against;
     ``data_keys`` the file of the keys that seal values in the database, "" for ``data.keys`` in the data folder;
     ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
@@ -114,6 +117,7 @@ class Settings:
     memory: tuple[str, ...] = ()
     second_factor: str = "optional"
     data_keys: str = ""
+    time_sources: tuple[str, ...] = ()
 
     @property
     def second_factor_required(self) -> bool:
@@ -192,6 +196,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         memory=_memory(values.get("MEMORY", ""), data),
         second_factor=second,
         data_keys=_key_file(values.get("DATA_KEYS", "").strip()),
+        time_sources=_time_sources(values.get("TIME_SOURCES", "")),
     )
 
 
@@ -265,6 +270,22 @@ def _key_file(path: str) -> str:
         expected = "a file by its whole path: /mnt/other/bidhall.data.keys"
         raise NotReady("settings.value", name=PREFIX + "DATA_KEYS", value=path, expected=expected)
     return path
+
+
+def _time_sources(text: str) -> tuple[str, ...]:
+    """``ntp.example, ntp.other:1123``. Refuses: NotReady ``settings.value``."""
+    found = tuple(dict.fromkeys(filter(None, (one.strip() for one in text.split(",")))))
+    if not found:
+        return ()
+    try:
+        for one in found:
+            outside_time.parse(one)
+        if len(found) > outside_time.MOST:
+            raise ValueError(text)
+    except ValueError as error:
+        expected = f"ntp.example, ntp.other:123, [2001:db8::1]; at most {outside_time.MOST}"
+        raise NotReady("settings.value", name=PREFIX + "TIME_SOURCES", value=text, expected=expected) from error
+    return found
 
 
 def _memory(text: str, data: Path) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ def open_memory(settings: Settings, keys: PlatformKeys, engine: Engine) -> Memor
 def open_clock(settings: Settings) -> Clock:
     """The machine's clock; a moved one only in a data folder made for rehearsal. Refuses: NotReady ``clock.not_rehearsal``."""
     if not settings.test_clock:
-        return system_clock.of_folder(settings.data)
+        return system_clock.of_folder(settings.data, settings.time_sources)
     if not is_rehearsal(settings.data):
         raise NotReady("clock.not_rehearsal", data=str(settings.data))
     return rehearsal_clock(settings.test_clock)

@@ -3,7 +3,7 @@
 Law of the noun: the document names what is approved by values the platform reckons anew from its rows, who approves, and the record of who
 prepared it, which is another person's. Payment asks for it again each time, so the platform's word alone moves nothing. An approval without
 one counts only if the log proves it to be older than the first key of any controller: whoever has the platform's key cannot put an entry
-into a tick that is sealed.
+into a tick that is sealed. A purchaser's decision to keep a deposit is signed the same way, with the key of their firm.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties, signed_keys
-from trading.parties.enrolments import SKEW
+from trading.parties.enrolments import SKEW, holder_of
+from trading.parties.parties import Account
 from trading.parties.signed_keys import SignedKey
 
 KIND, ROLE = "approval", "controller"
@@ -34,12 +35,14 @@ FACT = "signature"
 
 @dataclass(frozen=True)
 class Matter:
-    """What is approved: ``what`` of (batch, forfeit, payee), the thing's name, the record of its preparation, and the values that count."""
+    """What is approved: ``what`` of (batch, forfeit, decision, payee), the thing's name, the record of its preparation, the values that
+    count, and in which role the key that signs was enrolled."""
 
     what: str
     of: str
     prepared: ActRecord
     facts: Mapping[str, Any]
+    role: str = ROLE
 
 
 def document(view: View, matter: Matter, *, approver: str, person: str, at: str) -> dict[str, Any]:
@@ -60,30 +63,31 @@ def document(view: View, matter: Matter, *, approver: str, person: str, at: str)
 
 def to_sign(view: View, matter: Matter) -> dict[str, Any]:
     """The document for whoever looks, all but the moment. Refuses: NotFound ``key.not_enrolled`` without a key of their own."""
-    name = own_name(view)
-    if not signed_keys.then(view, name, ROLE, view.now):
-        raise NotFound("key.not_enrolled", holder=name, role=ROLE)
+    name = own_name(view, matter.role)
+    if not signed_keys.then(view, name, matter.role, view.now):
+        raise NotFound("key.not_enrolled", holder=name, role=matter.role)
     told = document(view, matter, approver=name, person=view.actor.person, at="")
     del told["at"]
     return told
 
 
-def own_name(view: View) -> str:
-    """The name in signed documents of whoever looks."""
+def own_name(view: View, role: str) -> str:
+    """The name in signed documents of whoever looks: the person's, or the firm's where the key is."""
     assert view.actor.account_id is not None
-    return parties.account(view.session, view.actor.account_id).username
+    return holder_of(parties.account(view.session, view.actor.account_id), role)
 
 
-def has_key(view: View) -> bool:
+def has_key(view: View, role: str = ROLE) -> bool:
     """Whether whoever looks holds a key to approve with."""
-    return bool(signed_keys.then(view, own_name(view), ROLE, view.now))
+    return bool(signed_keys.then(view, own_name(view, role), role, view.now))
 
 
-def take(work: UnitOfWork, matter: Matter, envelope: Any) -> str:
-    """Check and keep a signed approval of the person who acts; its hash, for the record of the act.
+def take(work: UnitOfWork, matter: Matter, envelope: Any, *, at_once: bool = False) -> str:
+    """Check and keep a signed approval of the person who acts; its hash, for the record of the act. ``at_once``: money moves by this very
+    act, so the enrolment of the key must be sealed in the log already.
 
     Refuses: NotFound ``key.not_enrolled``, Conflict ``approval.other`` (``fields``: of another thing, other values or another moment),
-    Invalid ``approval.refused`` (``reason``: a code of the protocol), NotAllowed ``refund.same_person``.
+    ``approval.key_waiting``, Invalid ``approval.refused`` (``reason``: a code of the protocol), NotAllowed ``refund.same_person``.
     """
     wanted = to_sign(work, matter)
     try:
@@ -97,17 +101,19 @@ def take(work: UnitOfWork, matter: Matter, envelope: Any) -> str:
     if wrong:
         raise Conflict("approval.other", fields=wrong)
     try:
-        _verify(work, envelope, claimed, work.now)
+        key = _verify(work, envelope, claimed, matter.role, work.now)
     except CryptoError as error:
         raise Invalid("approval.refused", reason=error.code, detail=error.detail) from error
+    if at_once and not _ticks(work, [key.c]):
+        raise Conflict("approval.key_waiting", of=matter.of)
     if audit.check_fact_of(matter.prepared.payload, "person", claimed["person"]):
         raise NotAllowed("refund.same_person")
     return audit.keep_document(work, KIND, envelope, signed=True)
 
 
 def require(view: View, matter: Matter, record: ActRecord) -> str:
-    """That the record of an approval names a document which a controller signed with a key of their own that stood then, over just this
-    matter, and who is not the person that prepared it. The approver's name; "" for an approval of before there were keys.
+    """That the record of an approval names a document which its approver signed with a key of their own that stood then, over just this
+    matter, and who is not the person that prepared it. The approver's name; "" for a controller's approval of before there were keys.
 
     The key's enrolment is sealed in the log before money moves by it: whoever invents a controller leaves that there for good.
 
@@ -133,7 +139,7 @@ def _require(view: View, matter: Matter, record: ActRecord) -> str:
     told = json.loads(record.payload)
     name = told["facts"].get(FACT, "")
     if not name:
-        if not _is_older_than_keys(view, record):
+        if matter.role != ROLE or not _is_older_than_keys(view, record):
             raise CryptoError("SIG", "nobody signed the approval")
         return ""
     envelope = signed.kept(view.session, name)
@@ -145,11 +151,11 @@ def _require(view: View, matter: Matter, record: ActRecord) -> str:
     wanted = document(view, matter, approver=claimed["approver"], person=claimed["person"], at=claimed["at"])
     if claimed != wanted or abs(parse_time(claimed["at"]) - at) > SKEW:
         raise CryptoError("CONTEXT_MISMATCH", "an approval of something else")
-    key = _verify(view, envelope, claimed, at)
+    key = _verify(view, envelope, claimed, matter.role, at)
     if not _ticks(view, [key.c]):
         raise Conflict("approval.key_waiting", of=matter.of)
-    who = parties.find_account(view.session, claimed["approver"])
-    if who is None or claimed["person"] != f"account:{who.id}":
+    who = _person(view, claimed["person"])
+    if who is None or holder_of(who, matter.role) != claimed["approver"]:
         raise CryptoError("CONTEXT_MISMATCH", "signed by another person")
     if not audit.check_fact_of(record.payload, "person", claimed["person"]):
         raise CryptoError("CONTEXT_MISMATCH", "another person than the one who approved")
@@ -158,9 +164,17 @@ def _require(view: View, matter: Matter, record: ActRecord) -> str:
     return str(claimed["approver"])
 
 
-def _verify(view: View, envelope: Any, claimed: Mapping[str, Any], at: datetime) -> SignedKey:
+def _person(view: View, word: str) -> Account | None:
+    """Whose account a word for a person names."""
+    kind, _, number = word.partition(":")
+    return (
+        view.session.get(Account, int(number)) if kind == "account" and number.isascii() and number.isdigit() else None
+    )
+
+
+def _verify(view: View, envelope: Any, claimed: Mapping[str, Any], role: str, at: datetime) -> SignedKey:
     """The key that signed, which stood for the approver then. Raises: CryptoError."""
-    keys = {key.sign: key for key in signed_keys.then(view, claimed["approver"], ROLE, at)}
+    keys = {key.sign: key for key in signed_keys.then(view, claimed["approver"], role, at)}
     return keys[verify_any(envelope, KIND, keys)[1]]
 
 

@@ -26,8 +26,8 @@ from trading.kernel.work import View
 from trading.parties.enrolments import EnrolledKey
 from trading.tendering.tenders import Lot
 
-APPROVALS = ("batch.approve", "forfeit.check", "payee.approve")
-"""Acts whose records name a document that a controller signed."""
+APPROVALS = ("batch.approve", "forfeit.check", "forfeit.decide", "payee.approve")
+"""Acts whose records name a document that a controller, or the purchaser, signed."""
 
 
 def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
@@ -72,11 +72,11 @@ def extra(view: View, lot: Lot, profile: str) -> Extra:
     things = [f"receipt/{record['receipt']}" for record in found]
     things += [f"refund/{row['refund']}" for record in found for row in record["refunds"]]
     entries = tuple(_acts(view, things, digests))
-    return Extra(files=(*files, *_approvals(view, lot, entries)), entries=entries, holders=_controllers(view))
+    return Extra(files=(*files, *_approvals(view, lot, entries)), entries=entries, holders=_signers(view, lot))
 
 
 def _approvals(view: View, lot: Lot, entries: tuple[str, ...]) -> list[File]:
-    """What controllers signed, as the records of these acts and those of the lot name it."""
+    """What controllers and the purchaser signed, as the records of these acts and those of the lot name it."""
     named = [
         select(ActRecord.payload).where(ActRecord.act.in_(APPROVALS), condition)
         for condition in (ActRecord.entry_hash.in_(entries), ActRecord.of == lot.log_of)
@@ -90,10 +90,12 @@ def _approvals(view: View, lot: Lot, entries: tuple[str, ...]) -> list[File]:
     return [bytes_file(f"acts/approvals/{row.hash}.json", row.text.encode()) for row in view.session.scalars(kept)]
 
 
-def _controllers(view: View) -> tuple[tuple[str, str], ...]:
-    """Everybody who ever held a key to approve with, so that an approval without a signature can be held against the first of them."""
+def _signers(view: View, lot: Lot) -> tuple[tuple[str, str], ...]:
+    """Everybody who ever held a key to approve with, so that an approval without a signature can be held against the first of them, and the
+    purchaser, who decides what is kept."""
     held = select(EnrolledKey.holder).where(EnrolledKey.role == signed_approvals.ROLE).distinct()
-    return tuple((name, signed_approvals.ROLE) for name in sorted(view.session.scalars(held)))
+    controllers = [(name, signed_approvals.ROLE) for name in sorted(view.session.scalars(held))]
+    return (*controllers, (lot.project.purchaser.code, forfeits.DECIDER))
 
 
 def _acts(view: View, things: list[str], digests: set[str]) -> list[str]:

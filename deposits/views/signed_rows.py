@@ -167,16 +167,18 @@ def _forfeits(view: View) -> Iterator[Difference]:
         elif record is not None:
             yield from compare(row, {"amount_minor": approvals.facts(record)["amount"]}, record.entry_hash)
         if row.state in ("CHECKED", "FORFEITED"):
-            yield from _check_of(view, row)
+            yield from _signed_by(view, row, "checked_by", forfeits.require_signed)
+        if row.state == "FORFEITED" and record is not None:
+            yield from _signed_by(view, row, "decided_by", forfeits.require_decided)
 
 
-def _check_of(view: View, row: Forfeit) -> Iterator[Difference]:
-    """A check that no controller signed, or signed over something else."""
+def _signed_by(view: View, row: Forfeit, column: str, require: Callable[[View, Forfeit], None]) -> Iterator[Difference]:
+    """A check that no controller, or a decision that no purchaser signed, or signed over something else."""
     try:
-        forfeits.require_signed(view, row)
+        require(view, row)
     except Conflict as refusal:
         if refusal.code != "approval.key_waiting":
-            yield Difference("forfeit", row.ref, "checked_by", "", str(refusal.facts.get("reason", "-")), refusal.code)
+            yield Difference("forfeit", row.ref, column, "", str(refusal.facts.get("reason", "-")), refusal.code)
 
 
 def _decision(view: View, row: Forfeit) -> ActRecord | None:

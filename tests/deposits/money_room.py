@@ -39,7 +39,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import View
 from trading.opening import ceremony, decryption, shares
 from trading.opening.files import check_package, read_package
-from trading.parties import parties
+from trading.parties import enrolments, parties
 from trading.tendering import notices
 from trading.tendering.tenders import LOT_FLOW
 
@@ -278,12 +278,13 @@ class MoneyRoom:
     def approval(self, work: View, matter: signed_approvals.Matter, **changes: Any) -> Any:
         """What an approver's own key signs of a matter."""
         name = next((key for key, held in self.world.people.items() if held == work.actor.account_id), "")
+        firm = enrolments.holder_of(parties.account(work.session, work.actor.account_id or 0), matter.role)
         told = {
             "v": 1,
             "at": format_time(floor_second(work.now)),
             "platform": work.office.platform,
             "log": log.origin(work.office.platform),
-            "approver": name,
+            "approver": firm,
             "person": work.actor.person,
             "what": matter.what,
             "of": matter.of,
@@ -367,9 +368,14 @@ class MoneyRoom:
         with self.world.work("cashier") as work:
             forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")
         self.check(ref)
-        with self.world.work("buyer") as work:
-            forfeits.decide(work, forfeits.forfeit(work.session, ref))
+        self.decide(ref)
         return ref
+
+    def decide(self, ref: str, by: str = "buyer") -> None:
+        """The purchaser decides and signs."""
+        with self.world.work(by) as work:
+            row = forfeits.forfeit(work.session, ref)
+            forfeits.decide(work, row, approval=self.approval(work, forfeits.decision(work, row)))
 
     def all_refunds(self) -> list[Refund]:
         with self.world.view("clock") as view:

@@ -76,19 +76,18 @@ def test_three_persons_in_three_rooms(room: MoneyRoom) -> None:
         with pytest.raises(NotAllowed):
             forfeits.check(work, one(work), approval={})
     with room.world.work("buyer") as work, pytest.raises(WrongStep):
-        forfeits.decide(work, one(work))
+        forfeits.decide(work, one(work), approval={})
     room.check(name)
     with room.world.work("controller") as work:
         with pytest.raises(NotAllowed):
-            forfeits.decide(work, one(work))
+            forfeits.decide(work, one(work), approval={})
     with room.world.work("agent") as work, pytest.raises(NotAllowed):
-        forfeits.decide(work, one(work))
+        forfeits.decide(work, one(work), approval={})
     assert room.totals().forfeited.is_zero
-    with room.world.work("buyer") as work:
-        forfeits.decide(work, one(work))
+    room.decide(name)
     assert room.totals().forfeited == DEPOSIT
     with room.world.work("buyer") as work, pytest.raises(WrongStep):
-        forfeits.decide(work, one(work))
+        forfeits.decide(work, one(work), approval={})
 
 
 CHANGED = (
@@ -122,9 +121,8 @@ def test_a_proposal_changed_in_the_database_is_neither_checked_nor_decided(room:
     room.check(name)
     for change, differs in CHANGED:
         with row_changed(room, "forfeit", change, "ref = :ref", ref=name):
-            assert refused("buyer", forfeits.decide) == differs
-    with room.world.work("buyer") as work:
-        forfeits.decide(work, forfeits.forfeit(work.session, name))
+            assert refused("buyer", partial(forfeits.decide, approval={})) == differs
+    room.decide(name)
     assert room.totals().forfeited == DEPOSIT
 
 

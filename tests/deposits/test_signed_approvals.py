@@ -227,8 +227,8 @@ def proposed(room: MoneyRoom) -> tuple[str, str]:
 
 
 def decide(room: MoneyRoom, name: str) -> Any:
-    with pytest.raises(Conflict) as refusal, room.world.work("buyer") as work:
-        forfeits.decide(work, forfeits.forfeit(work.session, name))
+    with pytest.raises(Conflict) as refusal:
+        room.decide(name)
     assert room.totals().forfeited.is_zero
     return refusal.value.code, refusal.value.facts.get("reason")
 
@@ -261,8 +261,7 @@ def test_money_that_came_after_the_check_was_not_checked(room: MoneyRoom) -> Non
         assert about.facts["amount"] == DEPOSIT.minor and len(about.facts["receipts"]) == 1
     with row_changed(room, "deposit_demand", f"amount_minor = {DEPOSIT.minor - 100}", "sub_account = :sub", sub=sub):
         assert decide(room, name)[0] == "forfeit.money_changed"
-    with room.world.work("buyer") as work:
-        forfeits.decide(work, forfeits.forfeit(work.session, name))
+    room.decide(name)
     assert room.totals().forfeited == DEPOSIT
     with room.world.view("clock") as view:
         assert list(signed_rows.checks(view)[5]()) == []
@@ -309,3 +308,44 @@ def test_another_account_that_two_signed_is_paid(room: MoneyRoom) -> None:
     room.pay(again)
     room.fetch()
     assert room.refund(name).state == "CONFIRMED" and room.refund(name).payee_account == "6222000077778888"
+
+
+def test_the_purchasers_decision_is_signed_by_the_purchasers_key(room: MoneyRoom) -> None:
+    """Neither the platform's key, nor a controller's, nor the purchaser's under other money decides."""
+    name, _sub = proposed(room)
+    room.check(name)
+    held = {"platform": room.world.office.keys.signing, "controller": room.world.keys["controller"].sign}
+    for key in held.values():
+        with room.world.work("buyer") as work, pytest.raises(Invalid) as refusal:
+            row = forfeits.forfeit(work.session, name)
+            told = signed_approvals.to_sign(work, forfeits.decision(work, row))
+            told["at"] = format_time(floor_second(work.now))
+            forfeits.decide(work, row, approval=sign_document("approval", told, key))
+        assert (refusal.value.code, refusal.value.facts["reason"]) == ("approval.refused", "SIG")
+    with room.world.work("buyer") as work, pytest.raises(Conflict) as other:
+        row = forfeits.forfeit(work.session, name)
+        about = forfeits.decision(work, row)
+        changed = dict(about.facts) | {"amount": about.facts["amount"] - 1}
+        forfeits.decide(work, row, approval=room.approval(work, about, facts=changed))
+    assert (other.value.code, other.value.facts["fields"]) == ("approval.other", ["facts"])
+    assert room.totals().forfeited.is_zero
+    room.decide(name)
+    with room.world.view("clock") as view:
+        assert list(signed_rows.checks(view)[5]()) == []
+
+
+def test_a_decision_the_platform_wrote_is_named_by_the_audit(room: MoneyRoom) -> None:
+    """Whoever has the database and the platform's key can post a decision; that nobody signed it stays to be seen."""
+    name, _sub = proposed(room)
+    room.check(name)
+    with room.world.work("buyer") as work:
+        row = forfeits.forfeit(work.session, name)
+        parts = forfeits.to_keep(work.session, row.demand)
+        row.amount_minor = sum(amount for _, amount in parts)
+        row.decided_by, row.decided_at = work.actor.account_id, work.now
+        kept = [{"receipt": one.ref, "bound": audit.hide(bound.kept(one, row, amount))} for one, amount in parts]
+        facts = {"ground": row.ground, "amount": row.amount_minor, "to": row.goes_to, "forfeit": row.ref, "kept": kept}
+        forfeits.FORFEIT_FLOW.take(work, row, "decide", **facts)
+    with room.world.view("clock") as view:
+        (found,) = [one for one in signed_rows.checks(view)[5]() if one.column == "decided_by"]
+    assert (found.row, found.stored, found.signed) == (name, "SIG", "refund.not_signed")

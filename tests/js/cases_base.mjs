@@ -226,6 +226,7 @@ export const groups = {
       of: "batch/TF-20260302-7KQ4", person: "account:7", platform: "test", prepared: b64u(new Uint8Array(32)), v: 1, what: "batch",
     };
     checkDocument("approval", approval);
+    checkDocument("approval", { ...approval, what: "decision", of: "forfeit/1/decision" });
     for (const key of Object.keys(approval)) {
       const { [key]: _, ...less } = approval;
       await refused("JSON_PROFILE", () => checkDocument("approval", less), `approval without ${key}`);

@@ -95,6 +95,13 @@ def share(world: World, ref: str, username: str, part: str = officers.BID) -> No
         shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 
+def countersign_list(world: World, ref: str, username: str, part: str = officers.BID) -> None:
+    """An officer's signature under the opening list; what its client checks first has tests of its own."""
+    with world.work(username) as work:
+        row = ceremony.opening(work.session, world.lot_in(work, ref), part)
+        opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+
+
 def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str = officers.BID) -> None:
     """Shares of the officers who came, decryption, countersignatures, minutes; the record is published and the lot goes on."""
     for username in came:
@@ -103,9 +110,7 @@ def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str =
         turn(world, minutes=31)
     decryption.open_bids(world.office, world.actor("host"), ref, part=part)
     for username in came:
-        with world.work(username) as work:
-            row = ceremony.opening(work.session, world.lot_in(work, ref), part)
-            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+        countersign_list(world, ref, username, part)
     turn(world, minutes=16)
     minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
     with world.work("host") as work:

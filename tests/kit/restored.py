@@ -27,8 +27,9 @@ def size(world: World) -> int:
         return log.size(view)
 
 
-def bring_back(world: World, folder: Path, lost: int = 3) -> str:
-    """From now on the world stands as restored, and a memory in ``folder`` holds ``lost`` ticks more; returns the remembered note."""
+def bring_back(world: World, folder: Path, lost: int = 3, told: str = "") -> str:
+    """From now on the world stands as restored, and a memory in ``folder`` holds ``lost`` ticks more (``told``: the lost log's own last
+    checkpoint); returns the remembered note."""
     keys = world.office.keys
     memory = Memory(
         world.office.platform,
@@ -36,7 +37,7 @@ def bring_back(world: World, folder: Path, lost: int = 3) -> str:
         [folder / "log.memory"],
         excused=lambda session, kept: covered(session, keys.public, kept),
     )
-    told = note(world, size(world) + lost)
+    told = told or note(world, size(world) + lost)
     memory.write(folder / "log.memory", told, write_moment(world.now))
     with world.office.work(SETUP) as work:
         restored.note(work.session, backup_at=world.now, at=world.now)
@@ -47,9 +48,9 @@ def bring_back(world: World, folder: Path, lost: int = 3) -> str:
     return told
 
 
-def declare(world: World, folder: Path, lost: int) -> str:
+def declare(world: World, folder: Path, lost: int, told: str = "") -> str:
     """The same, and the gap declared by the only one there is to do it; returns the remembered note."""
-    told = bring_back(world, folder, lost)
+    told = bring_back(world, folder, lost, told)
     with world.office.work(replace(SETUP, fresh_until=world.now + parties.FRESH)) as work:
         seen = world.office.memory.seen()
         assert restored.confirm(work, seen, remembered=size(world) + lost, alone=True) is not None

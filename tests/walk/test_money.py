@@ -138,7 +138,8 @@ def test_a_deposit_is_kept_by_three_persons(walk: Walk) -> None:
     controller.go("/cashier").follow(".rail a[href='/cashier/forfeits']").follow(f"main a[href='{case}']")
     with_key(controller, "check")
     buyer = walk.person("builder").follow("main a[href^='/agency/forfeits/']")
-    buyer.press("form[action$='/acts/keep'] .btn--go").follow("nav.crumbs a[href='/agency/forfeits']")
+    with_key(buyer, "keep")
+    buyer.follow("nav.crumbs a[href='/agency/forfeits']")
     cashier.go(case).follow(".rail a[href='/cashier/forfeits']")
     (bidder,) = walk.town.ask(
         "select a.username from forfeit f join deposit_demand d on d.id = f.demand_id join participant p on p.id = d.participant_id "

@@ -5,22 +5,25 @@ Law of the noun: an archive is sealed once, whole; what is missing is said all a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
 from crypto.signatures import document_hash
-from trading.awarding import awards, contracts
-from trading.custody import officers
+from trading.awarding import awards, contracts, signed_award
+from trading.custody import officers, signed_policies
 from trading.hall import opened_files
+from trading.kernel import signed
 from trading.kernel.access import Act
-from trading.kernel.clock import write_moment
+from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Fault, Invalid
+from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork, View
-from trading.opening import ceremony
+from trading.opening import ceremony, signed_opening
 from trading.procedures import procedure_of
-from trading.tendering import documents, notices
+from trading.tendering import documents, notices, signed_terms
 from trading.tendering.tenders import LOT_FLOW, Lot
 
 READY = ("CLOSING", "FAILED", "TERMINATED")
@@ -89,13 +92,43 @@ def contents(view: View, lot: Lot) -> list[Item]:
     return found
 
 
+def differences(view: View, lot: Lot) -> Iterator[Difference]:
+    """Where what an archive would list differs from what was signed: terms, notices, files, policies, openings, award and contract.
+
+    Refuses: Conflict ``signed.altered``, ``signed.missing``."""
+    said = signed_terms.history(view, lot)
+    yield from signed_terms.differences(view, lot, said)
+    yield from signed_policies.differences(view, lot)
+    rows = {row.document_hash: row for row in notices.of_lot(view.session, lot)}
+    for kind, posted in said.notices.items():
+        for entry, document in posted:
+            row = rows.pop(document_hash(document), None)
+            if row is None or (row.kind, row.published_at) != (kind, parse_moment(document["at"])):
+                yield Difference("notice", f"{kind} {document['at']}", "document_hash", entry.c)
+    for row in rows.values():
+        yield Difference("notice", str(row.id), "document_hash", "", row.document_hash)
+    for opening in view.session.scalars(select(ceremony.Opening).where(ceremony.Opening.lot_id == lot.id)):
+        yield from signed_opening.differences(view, opening)
+    award, contract = awards.find(view.session, lot), contracts.find(view.session, lot)
+    if award is not None:
+        yield from signed_award.differences(view, award)
+    filed = [(entry.c, record["facts"]) for entry, record in said.steps if record["act"] == "lot.contract"]
+    told = {"number": filed[-1][1]["number"], "amount_minor": filed[-1][1]["amount_minor"]} if filed else {}
+    if (contract is None) != (not filed):
+        yield Difference("contract", lot.ref, "number", filed[-1][0] if filed else "")
+    elif contract is not None:
+        yield from signed.compare(contract, told, filed[-1][0])
+
+
 def seal(work: UnitOfWork, lot: Lot) -> list[Item]:
     """Seal the archive: the list of its contents goes into the log by its digest. Returns the list.
 
-    Refuses: NotAllowed, WrongStep (not finished), Invalid ``archive.incomplete`` with every item missing.
+    Refuses: NotAllowed, WrongStep (not finished), Invalid ``archive.incomplete`` with every item missing, Conflict as ``differences``: what
+    is sealed is what was signed.
     """
     work.lock(lot)
     LOT_FLOW.check(lot, "archive")
+    signed.refuse_first(lot.ref, differences(work, lot))
     items = contents(work, lot)
     missing = [item for item in items if item.needed and not item.there]
     if missing:

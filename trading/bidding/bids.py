@@ -212,10 +212,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
         return Outcome(first, "", again=True)
     part, current = officers.BID, None
     try:
-        row = enrolments.find_key(work.session, party.code, "bidder")
-        key = signed_keys.of_row(work, party.code, "bidder", row)
-        if key is None:
-            raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
+        key = signed_keys.required(work, party.code, "bidder")
         part = str(submission_payload(withdrawal).get("envelope", officers.BID))
         chain = signed_policies.chain(work, lot, part)
         current = standing(work.session, participant.id, part)

@@ -7,6 +7,7 @@ Whose claim it is stays unknown, to the supervisory body too, as long as the nam
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,19 +19,20 @@ from crypto.documents import check_document, open_document
 from crypto.errors import CryptoError
 from crypto.receipts import Receipt, claim_counts, verify_receipt
 from crypto.signatures import document_hash, payload_of, verify_any
-from trading.bidding import closing
+from trading.bidding import closing, signed_bids
 from trading.bidding.closing import Closing
-from trading.custody import officers
-from trading.kernel import audit, log
+from trading.custody import officers, signed_policies
+from trading.kernel import audit, log, signed
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, envelope_text, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, TooEarly, TooLate, WrongStep
-from trading.kernel.work import UnitOfWork
-from trading.parties import enrolments
-from trading.parties.enrolments import EnrolledKey
+from trading.kernel.signed import Difference, Proved
+from trading.kernel.work import UnitOfWork, View
+from trading.parties import enrolments, signed_keys
 from trading.parties.parties import Party, own_party
+from trading.tendering import signed_terms
 from trading.tendering.tenders import Lot
 
 ACCEPTED = {"bid-received": "submission", "bid-replaced": "submission", "bid-withdrawn": "withdrawal"}
@@ -73,7 +75,7 @@ def file(work: UnitOfWork, lot: Lot, *, claim: Any, receipt: Any) -> Claim:
 
     Refuses: NotAllowed, NotFound (no key enrolled), WrongStep ``claim.lot_state``, TooEarly ``claim.too_early`` (before the closing tick),
     TooLate ``claim.too_late``, Invalid ``claim.bad`` (the claim), ``claim.receipt_bad`` (the receipt), Conflict ``claim.unfounded`` (the
-    entry stands where it belongs).
+    entry stands where it belongs), ``signed.differs`` (lot, closing or claims).
     """
     work.require(Act.CLAIM_FILE)
     work.lock(lot)
@@ -81,25 +83,29 @@ def file(work: UnitOfWork, lot: Lot, *, claim: Any, receipt: Any) -> Claim:
     if (
         lot.state not in ("BIDDING", "OPENING") and lot.failure != "few_bidders"
     ):  # a lost bid may be the third that was missing
+        signed.refuse_first(lot.ref, signed_terms.differences(work, lot))
         raise WrongStep("claim.lot_state", state=lot.state)
     found = _receipt(work, lot, party, receipt)
     part = str(found.entry["envelope"])
     document = _claim(work, lot, party, claim, b64u(found.c), part)
+    signed.refuse_first(lot.ref, differences(work, lot, part))
     row = closing.find(work.session, lot, part)
+    if row is not None:
+        signed.refuse_first(lot.ref, signed_bids.of_closing(work, lot, part))
     if row is None or log.tick_of(work.session, row.deadline_c) is None:
         raise TooEarly("claim.too_early", deadline=lot.deadline)
     if (first := work.session.scalar(select(Claim).where(Claim.entry == document["entry"]))) is not None:
         return first
-    policy = officers.current_policy(work.session, lot, part)
+    opens_at = parse_time(signed_policies.chain(work, lot, part)[-1]["opens_at"])
     if not claim_counts(
         closing=write_moment(row.tick_at),
-        opens_at=write_moment(policy.opens_at),
+        opens_at=write_moment(opens_at),
         proof_at=found.proven.at if found.proven else "",
         filed_at=write_moment(floor_second(work.now)),
     ):
-        raise TooLate("claim.too_late", until=closing.claims_end(row, policy.opens_at))
+        raise TooLate("claim.too_late", until=closing.claims_end(row, opens_at))
     code = omission(work.session, lot, row, document["entry"])
-    if not code:
+    if not code or (code == "LOG_OMISSION" and _stands_anew(work, row, found)):
         raise Conflict("claim.unfounded", entry=document["entry"])
     statement = keep_document(work, "omission-claim", claim, signed=True)
     entry = work.log("omission-claim", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
@@ -133,10 +139,13 @@ def _receipt(work: UnitOfWork, lot: Lot, party: Party, receipt: Any) -> Receipt:
         if not kind or (entry["tender"], entry["lot"]) != (lot.tender.ref, lot.no_text):
             raise CryptoError("CONTEXT_MISMATCH", "a receipt for something else than a bid to this lot")
         check_document(kind, loads(payload_of(receipt["statement"])))
-        document, _ = verify_any(receipt["statement"], kind, _keys_of(work.session, party))
+        document, _ = verify_any(
+            receipt["statement"], kind, [key.sign for key in signed_keys.of_holder(work, party.code, "bidder")]
+        )
         if document_hash(payload_of(receipt["statement"])) != entry["statement"] or document["bidder"] != party.code:
             raise CryptoError("CONTEXT_MISMATCH", "a receipt for another statement, or another bidder's")
-        if lot.deadline is None or not parse_time(entry["at"]) < lot.deadline:
+        deadline = signed_policies.deadline(work, lot)
+        if deadline is None or not parse_time(entry["at"]) < deadline:
             raise CryptoError("LATE", "a receipt of after the deadline")
     except CryptoError as error:
         raise Invalid("claim.receipt_bad", reason=error.code, detail=error.detail) from error
@@ -144,9 +153,9 @@ def _receipt(work: UnitOfWork, lot: Lot, party: Party, receipt: Any) -> Receipt:
 
 
 def _claim(work: UnitOfWork, lot: Lot, party: Party, claim: Any, entry: str, part: str) -> dict[str, Any]:
-    key = enrolments.standing_key(work.session, party.code, "bidder")
+    key = signed_keys.required(work, party.code, "bidder")
     try:
-        given = open_document(claim, "omission-claim", enrolments.sign_bytes(key))
+        given = open_document(claim, "omission-claim", key.sign)
         wanted = {
             "v": 1,
             "platform": work.office.platform,
@@ -162,11 +171,6 @@ def _claim(work: UnitOfWork, lot: Lot, party: Party, claim: Any, entry: str, par
     except CryptoError as error:
         raise Invalid("claim.bad", reason=error.code, detail=error.detail) from error
     return given
-
-
-def _keys_of(session: Session, party: Party) -> list[bytes]:
-    rows = session.scalars(select(EnrolledKey).where(EnrolledKey.holder == party.code, EnrolledKey.role == "bidder"))
-    return [enrolments.sign_bytes(key) for key in rows]
 
 
 def omission(session: Session, lot: Lot, row: Closing, c: str) -> str:
@@ -187,6 +191,16 @@ def omission(session: Session, lot: Lot, row: Closing, c: str) -> str:
         return ""
     shown = {bid["entry"] for bid in loads(payload_of(audit.document(session, published.statement)))["bids"]}
     return "SET_OMISSION" if c not in shown and _is_current(session, row, c) else ""
+
+
+def _stands_anew(work: UnitOfWork, row: Closing, receipt: Receipt) -> bool:
+    """Whether the very submission a receipt speaks of was handed in again and is listed under another entry: nothing is missing then."""
+    asked = select(LogEntry.c).where(
+        LogEntry.statement == receipt.entry["statement"],
+        LogEntry.event.in_(ACCEPTED),
+        LogEntry.c != b64u(receipt.c),
+    )
+    return bool(set(work.session.scalars(asked)) & set(row.entries["entries"]))
 
 
 def _is_current(session: Session, row: Closing, c: str) -> bool:
@@ -211,12 +225,46 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Claim]:
     return list(session.scalars(select(Claim).where(Claim.lot_id == lot.id, Claim.part == part).order_by(Claim.id)))
 
 
-def require_none_open(session: Session, lot: Lot, part: str) -> None:
-    """Nothing is opened while a claim waits. Refuses: Conflict ``claim.open``."""
-    query = select(Claim.code, Claim.at).where(Claim.lot_id == lot.id, Claim.part == part, Claim.outcome == "")
-    waiting = session.execute(query.order_by(Claim.id).limit(1)).first()
+def require_none_open(view: View, lot: Lot, part: str) -> None:
+    """Nothing is opened while a claim waits, by the log: a row that was taken away or settled by hand opens nothing.
+
+    Refuses: Conflict ``claim.open``, ``signed.differs``, ``signed.altered``, ``signed.missing``."""
+    signed.refuse_first(lot.ref, differences(view, lot, part))
+    waiting = next((one for one in of_lot(view.session, lot, part) if not one.outcome), None)
     if waiting is not None:
         raise Conflict("claim.open", code=waiting.code, at=waiting.at)
+
+
+def differences(view: View, lot: Lot, part: str = officers.BID) -> Iterator[Difference]:
+    """Where the claims of an envelope differ from the documents their bidders signed and the records of filing and settling them.
+
+    Refuses: Conflict ``signed.altered``, ``signed.missing``."""
+    rows = of_lot(view.session, lot, part)
+    found = signed.listed(view, "omission-claim", tender=lot.tender.ref, lot=lot.no_text, part=part)
+    if not rows and not found:
+        return
+    filed: dict[str, dict[str, Any]] = {}
+    settled: dict[str, tuple[str, dict[str, Any]]] = {}
+    for entry, record in signed.records(view, ("claim.file", "claim.settle"), lot.log_of):
+        facts = record["facts"]
+        if record["act"] == "claim.file":
+            filed[facts["entry"]] = facts
+        else:
+            settled[facts["entry"]] = (entry.c, facts)
+
+    def differ(row: Claim, one: Proved) -> Iterator[Difference]:
+        if one.document is None:
+            raise signed.missing(lot.ref, "omission-claim", one.c)
+        told = one.payload
+        wanted = {"entry": told["entry"], "document": envelope_text(one.document), "at": parse_time(one.entry["at"])}
+        wanted["code"] = filed[told["entry"]]["code"] if told["entry"] in filed else ""
+        yield from signed.compare(row, wanted, one.c)
+        if row.party.code != told["bidder"]:
+            yield Difference("omission_claim", str(row.id), "party_id", one.c, row.party.code, told["bidder"])
+        c, facts = settled.get(told["entry"], (one.c, {"outcome": "", "reasons": ""}))
+        yield from signed.compare(row, {"outcome": facts["outcome"], "reasons": facts["reasons"]}, c)
+
+    yield from signed.paired("omission_claim", rows, found, differ)
 
 
 def receipt_of(claim: Claim) -> dict[str, Any]:

@@ -6,19 +6,24 @@ D-12): nothing here may be counted or listed for anybody on a sealed lot. Taking
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
-from trading.kernel import ids
+from crypto.canonical import dumps
+from trading.custody import signed_policies
+from trading.kernel import audit, ids, signed
 from trading.kernel.access import Act
-from trading.kernel.clock import floor_second
+from trading.kernel.clock import floor_second, parse_moment
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Party
+from trading.tendering import signed_terms
 from trading.tendering.projects import is_of
 from trading.tendering.tenders import Lot
 
@@ -63,13 +68,13 @@ def takes_part(view: View, lot: Lot) -> bool:
     if view.actor.party_id is None:
         return False
     found = view.session.scalar(_OWN, {"lot": lot.id, "party": view.actor.party_id})
-    return found is not None and found.withdrawn_at is None
+    return found is not None and not has_left(view, found)
 
 
 def own(view: View, lot: Lot) -> Participant:
     """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
     found: Participant | None = view.session.scalar(_OWN, {"lot": lot.id, "party": view.actor.party_id})
-    if found is None or found.withdrawn_at is not None:
+    if found is None or has_left(view, found):
         raise NotFound("participant.none", ref=lot.ref)
     return found
 
@@ -77,7 +82,7 @@ def own(view: View, lot: Lot) -> Participant:
 def own_held(work: UnitOfWork, lot: Lot) -> Participant:
     """As ``own``, held alone from this very question on. Refuses: NotFound ``participant.none``."""
     found: Participant | None = work.session.scalar(_OWN_HELD, {"lot": lot.id, "party": work.actor.party_id})
-    if found is None or found.withdrawn_at is not None:
+    if found is None or has_left(work, found):
         raise NotFound("participant.none", ref=lot.ref)
     work.found_held(found)
     return found
@@ -89,6 +94,32 @@ _OWN = (
     .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party"))
 )
 _OWN_HELD = _OWN.with_for_update(of=Participant)
+
+
+def has_left(view: View, row: Participant) -> bool:
+    """Whether a participant has left: a row that says so is believed where the record of leaving is in the log, for nobody is turned away
+    by a column. Refuses: Conflict ``signed.altered`` where such a record was changed."""
+    return row.withdrawn_at is not None and any(
+        audit.check_fact_of(dumps(record).decode(), "account", row.party.code)
+        for _entry, record in signed.records(view, ("lot.leave",), row.lot.log_of)
+    )
+
+
+def of_leaving(view: View, lot: Lot) -> Iterator[Difference]:
+    """Rows that say a participant has left, or has not, against the records of leaving: who has left had its deposit back, so no bid of its
+    own is opened. Refuses: Conflict ``signed.altered``."""
+    rows = {row.party.code: row for row in by_party(view.session, lot).values()}
+    left: dict[str, tuple[str, datetime]] = {}
+    for entry, record in signed.records(view, ("lot.leave",), lot.log_of):
+        text = dumps(record).decode()
+        code = next((one for one in rows if audit.check_fact_of(text, "account", one)), "")
+        if code:
+            left[code] = (entry.c, parse_moment(record["at"]))
+        else:
+            yield Difference("participant", entry.c, "party_id", entry.c)
+    for code, row in rows.items():
+        c, at = left.get(code, ("", None))
+        yield from signed.compare(row, {"withdrawn_at": at}, c)
 
 
 def is_secured(participant: Participant) -> bool:
@@ -103,7 +134,8 @@ def is_secured(participant: Participant) -> bool:
 
 
 def take_part(work: UnitOfWork, lot: Lot) -> Participant:
-    """A party takes part, from the issue of documents until the deadline; doing it twice is harmless. It asks for nothing but a sign-in.
+    """A party takes part, from the issue of documents until the signed deadline; doing it twice is harmless. It asks for nothing but a
+    sign-in.
 
     Refuses: NotAllowed (not a bidder, own tender), WrongStep, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
     """
@@ -112,13 +144,14 @@ def take_part(work: UnitOfWork, lot: Lot) -> Participant:
     if party.kind != "bidder" or is_of(lot.project, party.id):
         raise NotAllowed("participant.not_a_bidder", ref=lot.ref)
     work.lock(lot)
-    if lot.state not in ("NOTICE", "BIDDING"):
+    if lot.state not in signed_terms.OPEN and not signed_terms.takes_bids(work, lot.id):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
-    if lot.deadline is None or work.now >= lot.deadline:
-        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+    deadline = signed_policies.deadline(work, lot) or lot.deadline
+    if deadline is None or work.now >= deadline:
+        raise TooLate("lot.deadline_past", deadline=deadline, now=work.now)
     found = find(work.session, lot, party)
     if found is not None:
-        if found.withdrawn_at is not None:
+        if has_left(work, found):
             raise Conflict("participant.left", ref=lot.ref)
         return found
     new = Participant(

@@ -37,7 +37,7 @@ from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import enrolments, signed_keys
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Party
-from trading.tendering import signed_terms
+from trading.tendering import signed_terms, tenders
 from trading.tendering.tenders import LOT_FACTS, Lot, LotFacts
 
 PIECE = 1 << 20
@@ -182,13 +182,18 @@ def _ground(view: View, ref: str, find_lot: Callable[[View, str], Lot], envelope
         find_lot(view, ref)
     if not rows or rows[0].begun >= STARTS_AN_HOUR:
         not_too_many(view)
-    if not rows or rows[0].withdrawn_at is not None:
+    if not rows or (rows[0].withdrawn_at is not None and not _stays(view, ref)):
         raise NotFound("participant.none", ref=ref)
     mine = rows[0]
     facts: tuple[Any, ...] = tuple(mine)[: len(LOT_FACTS)]
     on = LotFacts(*facts)
     chain = signed_policies.chain_of(view, on.id, on.deadline, envelope, [row[_OWN_FACTS:] for row in rows])
     return _Ground(on, mine.party_id, chain, _Check(chain, mine.code, _seal_key(view, chain, mine)))
+
+
+def _stays(view: View, ref: str) -> bool:
+    """Whether one's own row says wrongly that one has left the lot."""
+    return participants.takes_part(view, tenders.lot(view.session, ref))
 
 
 def _seal_key(view: View, chain: Sequence[dict[str, Any]], mine: Any) -> bytes:

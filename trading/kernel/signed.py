@@ -196,9 +196,9 @@ def records(view: View, acts: Collection[str], of: str | None = None) -> list[tu
 
 
 def records_of(
-    session: Session, platform: bytes, acts: Collection[str], of: str | None = None
+    session: Session, platform: bytes, acts: Collection[str], of: str | None = None, *, saying: str = ""
 ) -> list[tuple[Proved, dict[str, Any]]]:
-    """As ``records``, where there is no office yet. Refuses: as there."""
+    """As ``records``, where there is no office yet; ``saying``: those alone whose text holds this. Refuses: as there."""
     query = (
         select(*_COLUMNS, ActRecord.id, ActRecord.entry_hash, ActRecord.act, ActRecord.of, ActRecord.payload)
         .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.entry_hash)
@@ -207,6 +207,8 @@ def records_of(
     )
     if of is not None:
         query = query.where(ActRecord.of == of)
+    if saying:
+        query = query.where(ActRecord.payload.contains(saying))
     found = []
     for row in session.connection().execute(query):
         number, c, act, thing, payload = row[8:]

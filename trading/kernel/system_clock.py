@@ -10,6 +10,9 @@ The anchor itself may be wrong: a machine that boots with a bad hour, which NTP 
 is known to be, and is given up once the wall clock has passed that tick; any other is accepted anew by two persons
 (`bidhall clock accept`). Corrections of less than a second, which NTP makes all the time, move the anchor no faster than a clock is slewed,
 so that no row of small steps becomes a large one.
+
+Both may be wrong together: a clock that was wrong at boot, or that its own time service makes run fast. Where clocks outside are named
+(outside_time.py) and most of them say so, that is a doubt too; the moment stays the one reckoned here, for nobody outside sets it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from trading.kernel import clock
+from trading.kernel import clock, outside_time
 from trading.kernel.clock import Machine, Span, floor_second, moment_of
 from trading.kernel.errors import NotReady
 
@@ -100,9 +103,12 @@ class Kept:
 class SystemClock:
     """The office's clock in service. Never goes backwards within a process, never lies before the log's newest tick."""
 
-    def __init__(self, kept: Kept | None = None, machine: Machine | None = None) -> None:
-        self._kept, self._machine = kept or Kept(), machine or Machine()
-        self._boot = self._machine.boot()
+    def __init__(
+        self, kept: Kept | None = None, machine: Machine | None = None, outside: outside_time.Outside | None = None
+    ) -> None:
+        self._kept, self.machine = kept or Kept(), machine or Machine()
+        self.outside = outside or outside_time.Outside()
+        self.boot = self.machine.boot()
         self._doubted = -1
         self._newest: datetime | None = None
         self._last = moment_of(0)
@@ -116,6 +122,8 @@ class SystemClock:
         by_wall = moment_of(wall)
         moment = by_wall if abs(apart) <= MOST_APART_NS else moment_of(wall - apart)
         others = [] if abs(apart) <= MOST_APART_NS else [by_wall]
+        if (told := self._judged(wall, steady, apart)) is not None and told.apart:
+            others.append(moment_of(wall - (apart if others else 0) - told.apart))
         if self._newest is not None and moment < self._newest:
             others.append(moment)
             moment = self._newest
@@ -138,7 +146,29 @@ class SystemClock:
         if self._newest is not None and moment_of(wall) < self._newest:
             self._doubted = steady
             return NotReady("clock.before_log", wall=_whole(wall), newest=self._newest)
+        if (told := self._judged(wall, steady, apart)) is not None and told.apart:
+            self._doubted = steady
+            return NotReady(
+                "clock.outside",
+                wall=_whole(wall),
+                outside=_whole(wall - told.apart),
+                seconds=(abs(told.apart) + 5 * 10**8) // 10**9,
+                far=told.far,
+                of=told.of,
+            )
         return None
+
+    def by_outside(self, asked: outside_time.Round | None = None) -> outside_time.Verdict | None:
+        """What the clocks that were named outside say of the time we go by (``asked``: in a round of just now); None where they have not
+        been asked of late."""
+        return self._judged(*self._read(), asked)
+
+    def _judged(
+        self, wall: int, steady: int, apart: int, asked: outside_time.Round | None = None
+    ) -> outside_time.Verdict | None:
+        found = asked or self.outside.get(self.boot, steady)
+        reckoned = wall if abs(apart) <= MOST_APART_NS else wall - apart
+        return None if found is None else found.judge(reckoned - steady)
 
     def certain_since(self, steady: int) -> bool:
         return self.doubt() is None and self._doubted < steady
@@ -148,34 +178,35 @@ class SystemClock:
         if newest is not None:
             self._newest = max(newest, self._newest or newest)
         wall, steady, apart = self._read()
-        anchor = self._kept.get(self._boot, wall, steady)
+        anchor = self._kept.get(self.boot, wall, steady)
         if abs(apart) > MOST_APART_NS:
             if self._newest is not None and moment_of(wall - apart + 2 * MOST_APART_NS) < self._newest <= moment_of(
                 wall
             ):
-                self._kept.put(Anchor(self._boot, wall - steady, steady))  # it was wrong, as the log shows
+                self._kept.put(Anchor(self.boot, wall - steady, steady))  # it was wrong, as the log shows
             return
         since = steady - anchor.steady
         if apart and since >= SLEW_EVERY_NS:
             most = min(since, SLEW_MOST_NS) * SLEW_PPM // 1_000_000
-            self._kept.put(Anchor(self._boot, anchor.offset + max(-most, min(most, apart)), steady))
+            self._kept.put(Anchor(self.boot, anchor.offset + max(-most, min(most, apart)), steady))
 
     def accept(self) -> timedelta:
         """Anchor to the wall clock as it is now; returns by how much that moves what was reckoned with."""
         wall, steady, apart = self._read()
-        self._kept.put(Anchor(self._boot, wall - steady, steady))
+        self._kept.put(Anchor(self.boot, wall - steady, steady))
         return timedelta(microseconds=apart // 1000)
 
     def _read(self) -> tuple[int, int, int]:
         """(wall, steady, how far the wall clock is from where the anchor has it), in nanoseconds."""
-        wall, steady = self._machine.read()
-        return wall, steady, wall - steady - self._kept.get(self._boot, wall, steady).offset
+        wall, steady = self.machine.read()
+        return wall, steady, wall - steady - self._kept.get(self.boot, wall, steady).offset
 
 
 def _whole(wall: int) -> datetime:
     return floor_second(moment_of(wall))
 
 
-def of_folder(data: Path) -> SystemClock:
-    """The clock of a platform, its anchor in the data folder."""
-    return SystemClock(Kept(data / ANCHOR_FILE), clock.Machine())
+def of_folder(data: Path, sources: tuple[str, ...] = ()) -> SystemClock:
+    """The clock of a platform, its anchor and what clocks outside say of it in the data folder."""
+    outside = outside_time.Outside(data / outside_time.OUTSIDE_FILE, sources)
+    return SystemClock(Kept(data / ANCHOR_FILE), clock.Machine(), outside)

@@ -173,7 +173,7 @@ class UnitOfWork(View):
 
     def certain(self) -> None:
         """Nothing is closed, opened or sealed by a clock that may be wrong (promise R7). Refuses: NotReady ``clock.apart``,
-        ``clock.before_log``."""
+        ``clock.before_log``, ``clock.outside``."""
         doubt = self.office.clock.doubt()
         if doubt is not None:
             raise doubt

@@ -9,7 +9,7 @@ opening_list.py; what officers' clients are handed in trading/hall/package.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint, select
@@ -37,6 +37,8 @@ OPENING_FLOW = Flow(
     Step("close", "SIGNED", "CLOSED", Act.OPENING_HOST),
 )
 REMARKS = ("confirm", "objection")
+CONFIRM = timedelta(minutes=15)
+"""For how long bidders may confirm their line or object, once bids are opened."""
 OPENS_IN = {officers.BID: "OPENING", officers.PRICE: "EVALUATION"}
 """The state of a lot in which an envelope is opened."""
 
@@ -230,6 +232,16 @@ def remarks(session: Session, row: Opening) -> list[OpeningRemark]:
     return list(
         session.scalars(select(OpeningRemark).where(OpeningRemark.opening_id == row.id).order_by(OpeningRemark.id))
     )
+
+
+def words_of(remark: OpeningRemark) -> dict[str, str]:
+    """What the record of a confirmation or objection binds."""
+    return {"party": remark.party.code, "text": remark.text}
+
+
+def answer_of(remark: OpeningRemark) -> dict[str, str]:
+    """What the record of the host's answer binds."""
+    return {"party": remark.party.code, "answer": remark.answer}
 
 
 def seeds_for_officer(view: View, row: Opening) -> dict[str, str]:

@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.headers import check_share, parse_header
-from trading.bidding import bids
+from trading.bidding import bids, signed_bids
 from trading.bidding.bids import SealedBid
-from trading.custody import officers
+from trading.custody import signed_policies
+from trading.kernel import signed
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -27,12 +28,12 @@ from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import UnitOfWork, View
-from trading.opening import ceremony
+from trading.opening import ceremony, signed_opening
 from trading.opening.ceremony import OPENING_FLOW, Opening
 from trading.opening.files import BIDDER_PART
 from trading.opening.rules import stood_still
-from trading.parties import enrolments
-from trading.parties.parties import own_party
+from trading.parties import signed_keys
+from trading.parties.parties import Party, own_party
 
 
 class BidderPart(Base):
@@ -49,6 +50,7 @@ class BidderPart(Base):
     document: Mapped[str] = mapped_column(Text)
     c: Mapped[str] = mapped_column(String(50))
     at: Mapped[datetime] = mapped_column(Moment)
+    party: Mapped[Party] = relationship(lazy="joined")
 
 
 append_only(BidderPart.__table__)  # type: ignore[arg-type]
@@ -57,9 +59,9 @@ append_only(BidderPart.__table__)  # type: ignore[arg-type]
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def is_asked(session: Session, row: Opening) -> bool:
-    """Whether the policy of this opening asks for bidders' parts."""
-    return bool(officers.policy_document(officers.current_policy(session, row.lot, row.part))["co_opening"])
+def is_asked(view: View, row: Opening) -> bool:
+    """Whether the policy of this opening, as its officers signed it, asks for bidders' parts."""
+    return bool(signed_policies.chain(view, row.lot, row.part)[-1]["co_opening"])
 
 
 def parts(session: Session, row: Opening) -> dict[str, bytes]:
@@ -113,10 +115,13 @@ def package(view: View, row: Opening) -> dict[str, Any]:
 
 
 def _bid(view: View, row: Opening) -> SealedBid:
-    if not is_asked(view.session, row):
+    if not is_asked(view, row):
         raise WrongStep("part.not_asked", ref=row.lot.ref)
     found = own_bid(view.session, row, view.actor.party_id)
     if found is None:
+        signed.refuse_first(
+            row.lot.ref, signed_bids.differences(view, row.lot, row.part)
+        )  # nobody is turned away by a row
         raise NotFound("part.no_bid", ref=row.lot.ref)
     return found
 
@@ -128,17 +133,18 @@ def accept(work: UnitOfWork, row: Opening, envelope: Any) -> BidderPart:
     """Take a bidder's own part, signed by its enrolled key, good for its bid of the set. The same part again is the first answer again.
 
     Refuses: NotAllowed, WrongStep ``part.not_asked``, NotFound ``part.no_bid``, TooLate ``part.too_late`` once shares may be released,
-    Conflict ``part.posted``, Invalid ``part.bad`` (signature, another set or bid, ``SHARE_COMMIT``).
+    Conflict ``part.posted``, ``signed.differs`` (bids or windows), Invalid ``part.bad`` (signature, another set or bid, ``SHARE_COMMIT``).
     """
     work.require(Act.BID_SUBMIT)
     work.lock(row)
     OPENING_FLOW.check(row, "decrypt")
     bid, party = _bid(work, row), own_party(work)
+    signed.refuse_first(row.lot.ref, signed_opening.of_windows(work, row))
     if work.now >= row.shares_from:
         raise TooLate("part.too_late", now=work.now, until=row.shares_from)
-    key = enrolments.standing_key(work.session, party.code, "bidder")
+    key = signed_keys.required(work, party.code, "bidder")
     try:
-        document = open_document(envelope, "bidder-part", enrolments.sign_bytes(key))
+        document = open_document(envelope, "bidder-part", key.sign)
         if document["set"] != row.set_hash or document["header_hash"] != bid.header_hash:
             raise CryptoError("CONTEXT_MISMATCH", "a part of another set or bid")
         check_share(parse_header(unb64u(bid.header)), 0, unb64u(document["part"], 32))

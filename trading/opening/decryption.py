@@ -31,7 +31,7 @@ from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import NotFound, TooEarly
 from trading.kernel.faults import fault
 from trading.kernel.work import Office
-from trading.opening import ceremony, co_opening, findings, opening_list, rescue, signed_opening
+from trading.opening import ceremony, co_opening, findings, opening_list, rescue, signed_opening, signed_posted
 from trading.opening.ceremony import OPENING_FLOW, Opening
 from trading.opening.opening_list import BidVerdict
 from trading.tendering.tenders import Lot
@@ -162,9 +162,10 @@ def open_bids(
         row = ceremony.opening(view.session, lot, part)
         OPENING_FLOW.check(row, "decrypt")
         signed_opening.require_opened(view, row)
+        signed_posted.require(view, row)
         if not ceremony.may_decrypt(view.session, row, view.now):
             raise TooEarly("opening.shares_running", until=row.shares_until, now=view.now)
-        claims.require_none_open(view.session, lot, part)
+        claims.require_none_open(view, lot, part)
         window = rescue.pause(view.session, row)
         if window is not None and not window.is_over(view.now):
             raise TooEarly("opening.repair_running", until=window.until, now=view.now)

@@ -21,9 +21,10 @@ from crypto.errors import CryptoError
 from crypto.policy_lines import generation_of
 from crypto.signatures import payload_of
 from crypto.verdicts import Finding, check_finding
-from trading.bidding import late_close
+from trading.bidding import claims, late_close
 from trading.bidding.claims import OUTCOMES, Claim
 from trading.custody import officers
+from trading.kernel import signed
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second
@@ -229,11 +230,12 @@ def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) 
     """The supervisory body settles a claim of omission: ``upheld`` (the platform's fault: the bid counts as withdrawn, its bidder may claim
     the direct loss) or ``rejected``. The opening goes on; its window for shares runs anew, as it stood still.
 
-    Refuses: NotAllowed, Conflict ``claim.settled``, Invalid (every field).
+    Refuses: NotAllowed, Conflict ``claim.settled``, ``signed.differs`` (the claim's row), Invalid (every field).
     """
     work.require(Act.FINDING_SIGN)
     work.lock(claim.lot)
     work.lock(claim)
+    signed.refuse_first(claim.lot.ref, claims.differences(work, claim.lot, claim.part))
     if claim.outcome:
         raise Conflict("claim.settled", at=claim.settled_at)
     faults = Faults()
@@ -248,11 +250,18 @@ def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) 
         work.actor.account_id,
         work.now,
     )
-    row = ceremony.find(work.session, claim.lot, claim.part)
+    row, moved = ceremony.find(work.session, claim.lot, claim.part), dict[str, Any]()
     if row is not None and row.opened is None:
         shares.restart_window(work, row)
+        moved = {"envelope": row.part, "shares_from": row.shares_from, "shares_until": row.shares_until}
     work.record(
-        "claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons
+        "claim.settle",
+        claim.lot.log_of,
+        code=claim.code,
+        entry=claim.entry,
+        outcome=outcome,
+        reasons=claim.reasons,
+        **moved,
     )
 
 

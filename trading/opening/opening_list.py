@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import insert
@@ -17,29 +16,32 @@ from crypto.errors import CryptoError
 from crypto.signatures import payload_of
 from trading.bidding import bids
 from trading.custody import officers
+from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
+from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork
-from trading.opening import rulings
+from trading.opening import rulings, signed_opening
 from trading.opening.ceremony import (
+    CONFIRM,
     OPENING_FLOW,
     REMARKS,
     OpenedBid,
     Opening,
     OpeningRemark,
+    answer_of,
     opened_bids,
     own_opened,
     remarks,
     signatures_wanted,
+    words_of,
 )
 from trading.procedures import procedure_of
 from trading.tendering import notices, terms
 from trading.tendering.tenders import LOT_FLOW
-
-CONFIRM = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,12 @@ def record_opened(work: UnitOfWork, opening: Opening, verdicts: list[BidVerdict]
 
 def countersign(work: UnitOfWork, opening: Opening, envelope: Any) -> None:
     """An officer who came signs the opening list after its client repeated the re-derivation. ``envelope``: the list with the officer's
-    signature added. Refuses: NotAllowed, WrongStep, Invalid ``opening.bad_signature``."""
+    signature added. Refuses: NotAllowed, WrongStep, Invalid ``opening.bad_signature``, Conflict as ``signed_opening.require_signable``."""
     work.require(Act.OPENING_SIGN)
     work.lock(opening)
     if opening.opened is None or opening.state != "OPENED":
         raise WrongStep("opening.not_opened", state=opening.state)
+    signed_opening.require_signable(work, opening)
     seat = officers.own_seat(work, opening.lot)
     try:
         if payload_of(envelope) != payload_of(opening.opened):
@@ -136,12 +139,15 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
     """Close the record: enough officers have countersigned, the confirmation window is over or everybody has confirmed, every objection
     is answered. ``minutes``: blob of the minutes paper. The opening list becomes a logged, public document.
 
-    Refuses: NotAllowed, WrongStep, TooEarly (signatures missing, window running), Conflict ``opening.unanswered``.
+    Refuses: NotAllowed, WrongStep, TooEarly (signatures missing, window running), Conflict ``opening.unanswered``,
+    ``signed.differs`` (as ``signed_opening.require_signable``, and a signature under the list that no officer of the policy gave).
     """
     work.require(Act.OPENING_SIGN)
     work.lock(opening)
     OPENING_FLOW.check(opening, "sign")
     assert opening.opened is not None and opening.confirm_until is not None
+    signed_opening.require_signable(work, opening)
+    _require_signatures(work, opening)
     came = len(opening.opened["signatures"]) - 1
     if came < signatures_wanted(work.session, opening):
         raise TooEarly("opening.signatures_missing", came=came, needed=signatures_wanted(work.session, opening))
@@ -159,15 +165,29 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
     OPENING_FLOW.take(work, opening, "sign", minutes=minutes)
 
 
+def _require_signatures(work: UnitOfWork, opening: Opening) -> None:
+    """That each signature under the opening list is the platform's or an officer's of the policy in force, each once."""
+    assert opening.opened is not None
+    keys = [unb64u(seat.sign_public, 32) for seat in officers.seats(work.session, opening.lot)]
+    try:
+        open_opened(opening.opened, work.office.keys.public, keys, len(opening.opened["signatures"]) - 1)
+    except CryptoError as error:
+        raise Difference("opening", str(opening.id), "opened", opening.set_c, error.code, "").refusal(
+            opening.lot.ref
+        ) from error
+
+
 def close(work: UnitOfWork, opening: Opening) -> None:
     """Publish the opening record and hand the lot on to the first review of its procedure; a tender none of whose bids is left has failed.
     After the prices of two envelopes the evaluation, which waits for them, goes on.
 
-    Refuses: NotAllowed, WrongStep.
+    Refuses: NotAllowed, WrongStep, Conflict as ``signed_opening.require_signable``.
     """
     work.require(Act.OPENING_HOST)
     lot = opening.lot
     work.lock(lot)
+    OPENING_FLOW.check(opening, "close")
+    signed_opening.require_signable(work, opening)
     OPENING_FLOW.take(work, opening, "close")
     body = {
         "opened": opening.opened_c or "",
@@ -219,7 +239,8 @@ def remark(work: UnitOfWork, opening: Opening, *, kind: str, text: str = "") -> 
     row = OpeningRemark(opening_id=opening.id, party_id=work.actor.party_id, kind=kind, text=text.strip(), at=work.now)
     work.session.add(row)
     work.session.flush()
-    work.record(f"opening.{kind}", opening.log_of)
+    work.session.refresh(row)
+    work.record(f"opening.{kind}", opening.log_of, envelope=opening.part, bound=audit.hide(words_of(row)))
     return row
 
 
@@ -229,4 +250,4 @@ def answer_remark(work: UnitOfWork, remark_row: OpeningRemark, opening: Opening,
     if not text.strip():
         raise Invalid("form.required", field="text")
     remark_row.answer, remark_row.answered_at = text.strip(), work.now
-    work.record("opening.answer", opening.log_of)
+    work.record("opening.answer", opening.log_of, envelope=opening.part, bound=audit.hide(answer_of(remark_row)))

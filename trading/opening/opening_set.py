@@ -49,7 +49,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
         raise TooEarly("opening.too_early", now=work.now, opens_at=policy.opens_at)
     if log.tick_of(work.session, row.deadline_c) is None:
         raise TooEarly("closing.not_sealed", ref=lot.ref)
-    claims.require_none_open(work.session, lot, part)
+    claims.require_none_open(work, lot, part)
     complaints.refuse_suspended(work, lot)
     disputes.refuse_opening(work.session, lot)
     if late_close.is_awaited(work.session, lot, row, policy.deadline):
@@ -92,7 +92,15 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     work.session.add(opening)
     work.session.flush()
     fault("opening.listed")
-    work.record("opening.list", lot.log_of, bids=len(listed), envelope=part, left_sealed=len(opening.left_sealed))
+    work.record(
+        "opening.list",
+        lot.log_of,
+        bids=len(listed),
+        envelope=part,
+        left_sealed=len(opening.left_sealed),
+        shares_from=begins,
+        shares_until=begins + window,
+    )
     return opening
 
 

@@ -7,7 +7,7 @@ boxes. Nothing is shown before it is over; then all bids of the set together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,19 +18,21 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import unb64u
 from crypto.documents import open_document, sign_document
 from crypto.errors import CryptoError
+from crypto.opening import LEFT_SEALED
 from crypto.verdicts import RESCUABLE, Verdict, check_rescue
-from trading.bidding import bids, claims
+from trading.bidding import bids, claims, signed_bids
 from trading.custody import officers
-from trading.kernel import log
+from trading.kernel import log, signed
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
-from trading.kernel.work import UnitOfWork
+from trading.kernel.signed import Difference
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.opening.ceremony import OPENING_FLOW, Opening
-from trading.parties import enrolments
+from trading.parties import signed_keys
 from trading.parties.parties import Party, own_party
 
 
@@ -64,6 +66,7 @@ class Rescue(Base):
     seed: Mapped[bytes] = mapped_column(LargeBinary)
     c: Mapped[str] = mapped_column(String(50))
     at: Mapped[datetime] = mapped_column(Moment)
+    party: Mapped[Party] = relationship(lazy="joined")
 
 
 for _table in (BidFailure, Rescue):
@@ -129,7 +132,7 @@ def note_failures(work: UnitOfWork, row: Opening, verdicts: Iterable[Verdict]) -
     work.require(Act.OPENING_HOST)
     work.lock(row)
     OPENING_FLOW.check(row, "decrypt")
-    claims.require_none_open(work.session, row.lot, row.part)
+    claims.require_none_open(work, row.lot, row.part)
     if failures(work.session, row):
         raise Conflict("opening.failures_noted")
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(work.session, row.lot, row.part)}
@@ -178,13 +181,14 @@ def post(work: UnitOfWork, row: Opening, envelope: Any) -> Rescue:
 
     Refuses: NotAllowed, NotFound ``rescue.not_yours``, WrongStep (opened already), Conflict ``rescue.not_allowed`` (the policy says no),
     TooEarly ``rescue.too_early`` (not in a tick yet), TooLate ``rescue.too_late``, Invalid ``rescue.bad`` (signature, set, bid),
-    ``rescue.wrong_seed``.
+    ``rescue.wrong_seed``, Conflict ``signed.differs`` where the rows say that no bid of this party failed and the log says one did.
     """
     work.require(Act.BID_RESCUE)
     work.lock(row)
     party = own_party(work)
     failed = own_failure(work.session, row, party.id)
     if failed is None:
+        signed.refuse_first(row.lot.ref, _missing_failures(work, row))
         raise NotFound("rescue.not_yours")
     if row.opened is not None:
         raise WrongStep("opening.opened", state=row.state)
@@ -196,9 +200,9 @@ def post(work: UnitOfWork, row: Opening, envelope: Any) -> Rescue:
         raise TooEarly("rescue.too_early")
     if running.is_over(work.now):
         raise TooLate("rescue.too_late", until=running.until, now=work.now)
-    key = enrolments.standing_key(work.session, party.code, "bidder")
+    key = signed_keys.required(work, party.code, "bidder")
     try:
-        given = open_document(envelope, "rescue", enrolments.sign_bytes(key))
+        given = open_document(envelope, "rescue", key.sign)
         if (given["set"], given["header_hash"]) != (row.set_hash, failed.header_hash):
             raise CryptoError("CONTEXT_MISMATCH", "of another set or bid")
     except CryptoError as error:
@@ -220,3 +224,21 @@ def post(work: UnitOfWork, row: Opening, envelope: Any) -> Rescue:
     row.version += 1
     work.record("opening.rescue", row.log_of, header_hash=failed.header_hash)
     return new
+
+
+def _missing_failures(view: View, row: Opening) -> Iterator[Difference]:
+    """Failed bids of the log that no row, or the row of another party, tells of."""
+    rows = {one.c: one for one in failures(view.session, row)}
+    lot = row.lot
+    told = [
+        one
+        for one in signed.listed(view, "bid-failed", tender=lot.tender.ref, lot=lot.no_text, part=row.part)
+        if one.entry["reason"] != LEFT_SEALED and one.document is not None
+    ]
+    bidders = signed_bids.accepted(view, lot, row.part)[1] if told else {}
+    for one in told:
+        held, bid = rows.get(one.c), bidders.get(one.payload["header_hash"])
+        if held is None:
+            yield Difference("bid_failure", one.c, "c", one.c, "", one.c)
+        elif bid is not None and held.party.code != bid.bidder:
+            yield Difference("bid_failure", str(held.id), "party_id", one.c, held.party.code, bid.bidder)

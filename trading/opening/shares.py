@@ -18,6 +18,7 @@ from crypto.opening import check_posted_shares, open_shares
 from crypto.signatures import payload_of
 from trading.bidding import claims, stored
 from trading.custody import officers
+from trading.kernel import signed
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second
@@ -40,7 +41,8 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
     work.lock(opening)
     seat = officers.own_seat(work, opening.lot)
     OPENING_FLOW.check(opening, "decrypt")
-    claims.require_none_open(work.session, opening.lot, opening.part)
+    claims.require_none_open(work, opening.lot, opening.part)
+    signed.refuse_first(opening.lot.ref, signed_opening.of_windows(work, opening))
     if work.now < opening.shares_from:
         raise TooEarly("share.too_early", now=work.now, shares_from=opening.shares_from)
     if work.now > opening.shares_until:
@@ -102,7 +104,9 @@ def extend_window(work: UnitOfWork, opening: Opening, *, reason: str) -> None:
         raise Invalid("form.required", field="reason")
     opening.shares_until += opening.shares_until - opening.shares_from
     opening.extended = reason.strip()
-    work.record("opening.extend", opening.log_of, until=opening.shares_until, reason=reason.strip())
+    work.record(
+        "opening.extend", opening.log_of, until=opening.shares_until, envelope=opening.part, reason=reason.strip()
+    )
 
 
 def restart_window(work: UnitOfWork, opening: Opening) -> None:

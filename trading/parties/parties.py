@@ -18,9 +18,10 @@ from sqlalchemy import CheckConstraint, Connection, ForeignKey, String, UniqueCo
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import passwords
-from trading.kernel import ids
+from trading.kernel import ids, signed
 from trading.kernel.access import OF_WEIGHT, Act, Actor, Role, clash, fitting
 from trading.kernel.at_rest import Sealed, hold
+from trading.kernel.clock import parse_moment
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork, View
@@ -29,6 +30,8 @@ from trading.parties import new_passwords
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 FRESH = timedelta(minutes=10)
+ALONE = "alone"
+"""The fact of a record by which the machine's own command line gave a role of weight: one person did, and the log says so."""
 KINDS = ("bidder", "purchaser", "agency", "centre", "supervisor", "expert", "platform")
 
 
@@ -110,6 +113,20 @@ def roles_of(session: Session, account: Account) -> frozenset[Role]:
     """The roles an account holds: those granted that fit its organisation."""
     granted = session.scalars(select(RoleGrant.role).where(RoleGrant.account_id == account.id))
     return fitting((Role(role) for role in granted), account.party.kind)
+
+
+def made_alone(view: View) -> list[tuple[datetime, tuple[str, ...]]]:
+    """When a role of weight was given at the machine by whoever runs it, and not by two administrators, and which; oldest first. Public.
+
+    Refuses: Conflict ``signed.altered``."""
+    found = signed.records_of(
+        view.session, view.office.keys.public, ("account.invite", "role.grant"), saying=f'"{ALONE}":true'
+    )
+    return [
+        (parse_moment(record["at"]), tuple(sorted(OF_WEIGHT & set(facts.get("roles", [facts.get("role")])))))
+        for _entry, record in found
+        if (facts := record["facts"]).get(ALONE) is True
+    ]
 
 
 def administrators(session: Session) -> list[Account]:
@@ -290,7 +307,8 @@ def invite(
     for role in roles:
         work.session.add(RoleGrant(account_id=new.id, role=role, granted_by=work.actor.account_id, granted_at=work.now))
     work.session.flush()
-    work.record("account.invite", f"account/{new.id}", roles=sorted(roles), person=f"account:{new.id}")
+    alone = {ALONE: True} if _alone(work) and OF_WEIGHT & set(roles) else {}
+    work.record("account.invite", f"account/{new.id}", roles=sorted(roles), person=f"account:{new.id}", **alone)
     return new
 
 
@@ -314,7 +332,8 @@ def give(work: UnitOfWork, who: Account, role: Role, *, by: int | None) -> None:
     if role not in held:
         work.session.add(RoleGrant(account_id=who.id, role=role, granted_by=by, granted_at=work.now))
         work.session.flush()
-        work.record("role.grant", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
+        alone = {ALONE: True} if _alone(work) and role in OF_WEIGHT else {}
+        work.record("role.grant", f"account/{who.id}", role=role.value, person=f"account:{who.id}", **alone)
 
 
 def _alone(work: UnitOfWork) -> bool:

@@ -21,9 +21,10 @@ from crypto.signatures import document_hash, payload_of
 from trading.kernel import signed
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry
 from trading.kernel.clock import floor_second
+from trading.kernel.errors import NotFound
 from trading.kernel.signed import Difference, Remembered
 from trading.kernel.work import View
-from trading.parties.enrolments import EnrolledKey, holder_of
+from trading.parties.enrolments import EnrolledKey, find_key, holder_of
 from trading.parties.parties import Account
 
 _PROVED = Remembered()
@@ -91,6 +92,14 @@ def of_row(view: View, holder: str, role: str, row: EnrolledKey | None) -> Signe
     return of(view, holder, role, text=row.document, sign=row.sign_public, seal=row.seal_public)
 
 
+def required(view: View, holder: str, role: str) -> SignedKey:
+    """The standing key of a holder, as the log has it. Refuses: NotFound ``key.not_enrolled``."""
+    found = of_row(view, holder, role, find_key(view.session, holder, role))
+    if found is None:
+        raise NotFound("key.not_enrolled", holder=holder, role=role)
+    return found
+
+
 def standing(view: View, holder: str, role: str) -> SignedKey | None:
     """The key a holder has by the log alone: the newest enrolment that no other replaces and whose holder has not revoked it."""
     found = [key for key in every(view) if (key.document["party"], key.document["role"]) == (holder, role)]
@@ -99,8 +108,8 @@ def standing(view: View, holder: str, role: str) -> SignedKey | None:
     return next((key for key in reversed(found) if key.kid not in replaced and key.kid not in gone), None)
 
 
-def then(view: View, holder: str, role: str, at: datetime) -> list[SignedKey]:
-    """The keys that stood for a holder at a moment: enrolled by then in the log, and neither replaced nor revoked before it."""
+def of_holder(view: View, holder: str, role: str) -> list[SignedKey]:
+    """Every key a holder ever enrolled in the log, oldest first, ended ones too."""
     texts = view.session.scalars(
         select(EnrolledKey.document)
         .where(EnrolledKey.holder == holder, EnrolledKey.role == role)
@@ -112,7 +121,12 @@ def then(view: View, holder: str, role: str, at: datetime) -> list[SignedKey]:
             found.append(proved(view, text))
         except (CryptoError, KeyError, TypeError):
             continue  # told by the audit
-    chain = [key for key in found if (key.document["party"], key.document["role"]) == (holder, role)]
+    return [key for key in found if (key.document["party"], key.document["role"]) == (holder, role)]
+
+
+def then(view: View, holder: str, role: str, at: datetime) -> list[SignedKey]:
+    """The keys that stood for a holder at a moment: enrolled by then in the log, and neither replaced nor revoked before it."""
+    chain = of_holder(view, holder, role)
     ended = {key.document["replaces"]: key.at for key in chain if key.document["replaces"]}
     for key in chain:
         for entry, _record in signed.records(view, ("key.revoke",), f"key:{key.kid}"):

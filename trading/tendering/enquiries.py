@@ -6,21 +6,24 @@ published to all as a clarification; one that affects bids comes 15 days before 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading.kernel import ids
+from crypto.canonical import dumps
+from trading.kernel import audit, ids, signed
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.rulebook import calendars
-from trading.tendering import notices
+from trading.tendering import notices, signed_terms
 from trading.tendering.planning import book_of, check_early_enough
 from trading.tendering.projects import is_of, require_tie
 from trading.tendering.tenders import Lot
@@ -69,6 +72,35 @@ def own(view: View, lot: Lot) -> list[Enquiry]:
     return list(view.session.scalars(rows.order_by(Enquiry.asked_at, Enquiry.id)))
 
 
+def missing(view: View, lot: Lot) -> Iterator[Difference]:
+    """Questions of the records that no row holds. Refuses: Conflict ``signed.altered``."""
+    rows = set(view.session.scalars(select(Enquiry.ref).where(Enquiry.lot_id == lot.id)))
+    for entry, record in signed.records(view, ("enquiry.ask",), lot.log_of):
+        if record["facts"]["enquiry"] not in rows:
+            yield Difference("enquiry", record["facts"]["enquiry"], "ref", entry.c)
+
+
+def differences(view: View, row: Enquiry) -> Iterator[Difference]:
+    """A question and whether it was answered, against the records of asking and answering; of before these bound the words the question
+    itself is not compared. Refuses: Conflict ``signed.altered``."""
+    asked = answered = ""
+    for entry, record in signed.records(view, ("enquiry.ask", "enquiry.answer"), row.lot.log_of):
+        if record["facts"].get("enquiry") != row.ref:
+            continue
+        if record["act"] == "enquiry.answer":
+            answered = entry.c
+            continue
+        asked, text = entry.c, dumps(record).decode()
+        if audit.differing(text, "bound", {"question": row.question}):
+            yield Difference("enquiry", row.ref, "question", asked, row.question)
+        if not audit.check_fact_of(text, "account", parties.party(view.session, row.asker_party_id).code):
+            yield Difference("enquiry", row.ref, "asker_party_id", asked)
+    if not asked:
+        yield Difference("enquiry", row.ref, "ref", "", row.ref)
+    if bool(answered) != (row.answered_at is not None):
+        yield Difference("enquiry", row.ref, "answered_at", answered or asked)
+
+
 # --- acts -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -80,10 +112,11 @@ def ask(work: UnitOfWork, lot: Lot, *, question: str) -> Enquiry:
     work.require(Act.ENQUIRY_ASK)
     if is_of(lot.project, work.actor.party_id):
         raise NotAllowed("enquiry.own_lot", ref=lot.ref)
-    if lot.state not in ("NOTICE", "BIDDING"):
+    if lot.state not in signed_terms.OPEN and not signed_terms.takes_bids(work, lot.id):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
     until = closes_at(lot)
     if until is None or work.now >= until:
+        signed.refuse_first(lot.ref, signed_terms.differences(work, lot))  # nobody is turned away by a column
         raise TooLate("enquiry.closed", until=until, now=work.now)
     question = question.strip()
     if not question:
@@ -107,7 +140,13 @@ def ask(work: UnitOfWork, lot: Lot, *, question: str) -> Enquiry:
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
-    work.record("enquiry.ask", lot.log_of, enquiry=new.ref, account=parties.own_party(work).code)
+    work.record(
+        "enquiry.ask",
+        lot.log_of,
+        enquiry=new.ref,
+        account=parties.own_party(work).code,
+        bound=audit.hide({"question": question}),
+    )
     return new
 
 
@@ -117,17 +156,19 @@ def answer(
     """Answer a question, to everybody: question and answer are published as a clarification, without who asked. ``question``: the question
     as it is published, where its own words would give the asker away.
 
-    Refuses: NotAllowed, Conflict ``enquiry.answered``, WrongStep, Invalid, TooLate ``lot.deadline_past``, ``lot.clarification_late`` (it
-    affects bids and comes within the days of rule T-05; ``extend_to`` is the deadline to extend to first).
+    Refuses: NotAllowed, Conflict ``enquiry.answered``, ``signed.differs`` (another question than was asked), WrongStep, Invalid, TooLate
+    ``lot.deadline_past``, ``lot.clarification_late`` (it affects bids and comes within the days of rule T-05; ``extend_to`` is the deadline
+    to extend to first).
     """
     work.require(Act.ENQUIRY_ANSWER)
     lot = enquiry.lot
     require_tie(work, lot.project)
     work.lock(lot)
     work.lock(enquiry)
+    signed.refuse_first(lot.ref, differences(work, enquiry))
     if enquiry.answered_at is not None:
         raise Conflict("enquiry.answered", ref=enquiry.ref)
-    if lot.state not in ("NOTICE", "BIDDING"):
+    if lot.state not in signed_terms.OPEN and not signed_terms.takes_bids(work, lot.id):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
     if lot.deadline is None or work.now >= lot.deadline:
         raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)

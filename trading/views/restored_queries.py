@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from crypto.checkpoints import Checkpoint
 from trading.kernel import restored
 from trading.kernel.access import Act
 from trading.kernel.clock import parse_moment
@@ -15,6 +16,7 @@ from trading.kernel.errors import Refusal
 from trading.kernel.memory import Remembered
 from trading.kernel.work import View
 from trading.parties import parties
+from trading.tendering.tenders import Lot
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ class GapLine:
     backup_at: datetime
     remembered_at: datetime | None
     tick: int | None
+
+    @property
+    def begun_at(self) -> datetime:
+        """From when on what was signed may be lost."""
+        return parse_moment(self.gap.at or self.gap.backup_at)
+
+    @property
+    def ended_at(self) -> datetime:
+        return parse_moment(self.gap.restored_at)
 
 
 def to_declare(view: View, seen: Mapping[str, Remembered | Refusal | None]) -> ToDeclare | None:
@@ -100,6 +111,26 @@ def gap_lines(view: View) -> list[GapLine]:
         )
         for one in reversed(found)
     ]
+
+
+def lost_in(view: View, kept: Checkpoint | None, at: datetime) -> GapLine | None:
+    """The declared gap in which something was signed that this log does not hold: by the checkpoint kept of it, else by its moment.
+
+    Refuses: Conflict ``signed.altered``."""
+    for one in gap_lines(view):
+        if one.gap.covers(kept) if kept is not None else one.begun_at <= at <= one.ended_at:
+            return one
+    return None
+
+
+def gap_of_lot(view: View, lot: Lot) -> GapLine | None:
+    """The newest declared gap in which bids of a lot may be lost: it ended after the lot was published, and the lot is not opened yet.
+
+    Refuses: Conflict ``signed.altered``."""
+    if lot.published_at is None or (lot.state not in ("NOTICE", "BIDDING", "OPENING") and lot.failure != "few_bidders"):
+        return None
+    found = (one for one in gap_lines(view) if one.ended_at >= lot.published_at)
+    return next(found, None)
 
 
 def declared_files(view: View) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import click
 from trading.kernel.errors import NotReady, Refusal
 from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
 from web.cli.doctor_finding import LEAST_FREE, Finding
+from web.cli.doctor_time import WRONG
 from web.cli.language import language
 from web.settings import Settings, read_settings
 
@@ -77,7 +78,15 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     engine = _database(settings, found)
     if engine is None:
         return found
-    from web.cli import doctor_at_rest, doctor_backups, doctor_mail, doctor_memory, doctor_mirror, doctor_stored
+    from web.cli import (
+        doctor_at_rest,
+        doctor_backups,
+        doctor_mail,
+        doctor_memory,
+        doctor_mirror,
+        doctor_stored,
+        doctor_time,
+    )
 
     try:
         office = _office(settings)
@@ -95,6 +104,7 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     found += _tried(doctor_backups.restored, office)
     for check in (
         _clock,
+        doctor_time.examine,
         _keys,
         doctor_at_rest.examine,
         _log,
@@ -292,8 +302,9 @@ def _clock(office: Any) -> list[Finding]:
     with office.view(CLOCK) as view:
         last = log.last_tick(view.session)
         office.clock.tend(last.at if last is not None else None)
-        if (doubt := office.clock.doubt()) is not None and doubt.code == "clock.apart":
-            found.append(Finding("clock_apart", "error", refusal_text(doubt, "en"), APART))
+        if (doubt := office.clock.doubt()) is not None and doubt.code in ("clock.apart", "clock.outside"):
+            remedy = APART if doubt.code == "clock.apart" else WRONG
+            found.append(Finding(doubt.code.replace(".", "_"), "error", refusal_text(doubt, "en"), remedy))
         if last is not None and last.at > office.clock.span().first + SKEW:
             found.append(
                 Finding(

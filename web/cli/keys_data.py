@@ -32,12 +32,31 @@ def rotate_data(as_json: bool, lang: str | None) -> None:
         many += (done := at_rest.rewrap(engine))
         if not done:
             break
+    logged = _record(ring.first.id, many)
     if as_json:
-        answer({"key": ring.first.id, "sealed": many, "resumed": resumed, "keys": [one.id for one in ring.keys]})
+        told = {"key": ring.first.id, "sealed": many, "resumed": resumed, "keys": [one.id for one in ring.keys]}
+        answer(told | {"logged": logged})
     else:
         say(
             f"{many} values sealed anew with the data key {ring.first.id}; keep a copy of {ring.path} apart from the backups"
         )
+        if not logged:
+            say("the platform stands still: this change stands in no log")
+
+
+def _record(key: str, many: int) -> bool:
+    """That the data key was changed, in the log; False on a platform that signs nothing."""
+    from trading.kernel.access import Actor, Role
+    from trading.kernel.errors import NotReady
+    from web.cli.platform import open_ready_office
+
+    try:
+        office = open_ready_office()
+        with office.work(Actor(Role.SYSTEM_ADMIN, name="command line")) as work:
+            work.record("keys.rotate_data", "platform", key=key, sealed=many)
+    except NotReady:
+        return False
+    return True
 
 
 def _unfinished(engine: Any, ring: Any) -> bool:

@@ -36,6 +36,10 @@ TOLD = {
         "您先前保存的检查点属于申明缺失的时点，日志没有延续它：请保存好并告知监督机构",
         "the checkpoint you kept is of ticks declared lost, and the log does not continue it: keep it, and tell the supervisory body",
     ),
+    "sealed_bids.claim_lost": (
+        "以下投标的回执属于平台申明缺失的时点：投标随之丢失，由平台负责",
+        "receipts of ticks that the platform declared lost: these bids went with them, and the platform is answerable for them",
+    ),
     "deposits.hidden": (
         "账号、户名和经办人员以散列值列出，盐值留在平台：相同与否已经证明，是谁没有证明",
         "whose accounts, names and hands they are: hashes under salts that stay with the platform prove only which are equal",
@@ -49,8 +53,8 @@ TOLD = {
         "made under a release that did not bind each value: days, events, interest, payees and persons of these payments",
     ),
     "deposits.unsigned": (
-        "批准时复核人还没有自己的密钥：以下由谁批准，只有平台的记录",
-        "approved before controllers had keys of their own: who approved these stands in the platform's record alone",
+        "批准时复核人还没有自己的密钥，或者采购人的决定还不需要签名：以下由谁批准，只有平台的记录",
+        "approved before controllers had keys, or decided before purchasers signed: by whom stands in the platform's record alone",
     ),
 }
 TOLD_HEAD = ("只是陈述，没有证明：", "told, not proved:")

@@ -1,4 +1,5 @@
-"""Who approved money: a controller, by the signature of a key of their own, over the digest that holds the refund (claim `deposits`).
+"""Who approved money: a controller, by the signature of a key of their own, over the digest that holds the refund; and who decided to keep
+it: the purchaser, by the key of their firm (claim `deposits`).
 
 The platform's record of an approval is held against the signed document it names, the document against the record of who prepared it, and
 each refund against the digest, so that neither record can be written by the platform alone.
@@ -19,6 +20,7 @@ from web.verifier.material import Document, Entry, Material
 
 FOLDER = "acts/approvals/"
 KIND, ROLE = "approval", "controller"
+DECIDE, DECIDER, DECIDES = "forfeit.decide", "tenderee", "decides"
 SKEW = 600
 """Seconds between a signature and the record of its act at most."""
 LINE = ("amount", "converted", "interest", "fee", "payee", "payee_name")
@@ -38,6 +40,8 @@ def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
             of = thing_of(record)
             name = record.value["facts"].get("signature")
             with material.findings.guard("deposits", "B_DEPOSIT", f"approval of {of}"):
+                if name is None and record.value["act"] == DECIDE:
+                    continue  # after the checks, which say whether it had to be signed
                 if name is None:
                     _unsigned(material, record, of)
                     continue
@@ -53,6 +57,7 @@ def check_all(material: Material, book: Acts) -> dict[str, dict[str, Any]]:
                 "deposits", "B_DEPOSIT", f"{of}: another account that two controllers did not sign for"
             )
     _without_check(material, book)
+    _undecided(material, book, found)
     for path in material.archive.below(FOLDER):
         if path.removeprefix(FOLDER).removesuffix(".json") not in named:
             material.findings.fault("deposits", "B_DEPOSIT", f"{path}: an approval of no act")
@@ -70,10 +75,26 @@ def _without_check(material: Material, book: Acts) -> None:
                 _unsigned(material, record, f"forfeit/{name}")
 
 
+def _undecided(material: Material, book: Acts, found: dict[str, dict[str, Any]]) -> None:
+    """Decisions without the purchaser's signature: a fault where the controller's signed check asks for one, else told."""
+    for record in {one.hash: one for one in book.kept().values()}.values():
+        of = thing_of(record)
+        told = found.get(of.removesuffix(DECISION))
+        if of in found or record.value["facts"].get("signature") is not None:
+            continue
+        if told is not None and DECIDES in told["facts"]:
+            material.findings.fault("deposits", "B_DEPOSIT", f"approval of {of}: SIG: the purchaser did not sign it")
+        else:
+            material.findings.told("deposits", "unsigned", of)
+
+
+DECISION = "/decision"
+
+
 def thing_of(record: Document) -> str:
     """The name of what an act approves, as it stands in the signed document."""
-    of = str(record.value["of"])
-    return f"forfeit/{record.value['facts'].get('forfeit', '')}" if record.value["act"] == "forfeit.check" else of
+    act, name = record.value["act"], f"forfeit/{record.value['facts'].get('forfeit', '')}"
+    return {"forfeit.check": name, DECIDE: name + DECISION}.get(act, str(record.value["of"]))
 
 
 def _entry_of(material: Material, record: Document) -> Entry:
@@ -97,8 +118,11 @@ def _signed(material: Material, record: Document, of: str, name: str) -> dict[st
     claimed: dict[str, Any] = loads(payload_of(envelope))
     check_document(KIND, claimed)
     entry = _entry_of(material, record)
-    verify_any(envelope, KIND, material.public_keys(claimed["approver"], (ROLE,), entry))
     told = record.value
+    role = DECIDER if told["act"] == DECIDE else ROLE
+    verify_any(envelope, KIND, material.public_keys(claimed["approver"], (role,), entry))
+    if claimed["what"] != _WHAT[told["act"]]:
+        raise CryptoError("CONTEXT_MISMATCH", "signed as something else")
     where = (told["platform"], material.trust.origin, of)
     if (claimed["platform"], claimed["log"], claimed["of"]) != where:
         raise CryptoError("CONTEXT_MISMATCH", "signed for another platform, log or thing")
@@ -129,6 +153,25 @@ def _of_forfeit(claimed: dict[str, Any], record: Document, prepared: Document) -
         raise CryptoError("CONTEXT_MISMATCH", "another proposal than the one that was made")
 
 
+def _of_decision(claimed: dict[str, Any], record: Document, prepared: Document) -> None:
+    facts, before = record.value["facts"], prepared.value
+    if (before["act"], before["of"], before["facts"].get("forfeit")) != (
+        "forfeit.check",
+        record.value["of"],
+        facts.get("forfeit"),
+    ):
+        raise CryptoError("CONTEXT_MISMATCH", "another check than the one that was made")
+    if claimed["facts"] != _kept_of(record) | {"proposal": claimed["facts"]["proposal"]}:
+        raise CryptoError("CONTEXT_MISMATCH", "other money was kept than the purchaser signed for")
+
+
+def _kept_of(record: Document) -> dict[str, Any]:
+    """What a decision kept, as it stands in the documents that are signed of it."""
+    facts = record.value["facts"]
+    receipts = sorted(one["receipt"] for one in facts["kept"])
+    return {"amount": facts["amount"], "ground": facts["ground"], "to": facts["to"], "receipts": receipts}
+
+
 def _of_payee(claimed: dict[str, Any], record: Document, prepared: Document) -> None:
     facts, before, bound = claimed["facts"], prepared.value, record.value["facts"].get("bound", {})
     if (before["act"], before["of"], before["facts"].get("proof")) != ("payee.ask", claimed["of"], facts["proof"]):
@@ -137,21 +180,26 @@ def _of_payee(claimed: dict[str, Any], record: Document, prepared: Document) -> 
         raise CryptoError("CONTEXT_MISMATCH", "another account than the one that was signed")
 
 
-_PREPARED = {"batch": _of_batch, "forfeit": _of_forfeit, "payee": _of_payee}
+_PREPARED = {"batch": _of_batch, "forfeit": _of_forfeit, "decision": _of_decision, "payee": _of_payee}
+_WHAT = {"batch.approve": "batch", "forfeit.check": "forfeit", DECIDE: "decision", "payee.approve": "payee"}
 
 
 def of_decisions(material: Material, book: Acts, signed: dict[str, dict[str, Any]]) -> list[str]:
-    """What was kept without a controller's signature over just that money, ground and destination."""
+    """What was kept without a controller's signature over just that money, ground and destination, and the purchaser's over the same."""
     found = []
     for record in {one.hash: one for one in book.kept().values()}.values():
         facts = record.value["facts"]
         told = signed.get(f"forfeit/{facts['forfeit']}")
         if told is None:
             continue  # unsigned: told or a fault already; a decision without any check is found by its hands
-        wanted = {key: told["facts"][key] for key in ("amount", "ground", "to", "receipts")}
-        kept = sorted(one["receipt"] for one in facts["kept"])
-        if wanted != {"amount": facts["amount"], "ground": facts["ground"], "to": facts["to"], "receipts": kept}:
+        if {key: told["facts"][key] for key in ("amount", "ground", "to", "receipts")} != _kept_of(record):
             found.append(f"forfeit {facts['forfeit']}: other money was kept than a controller signed for")
+        decided = signed.get(thing_of(record))
+        if decided is not None and (told["facts"].get(DECIDES, decided["approver"]), told["facts"]["proposal"]) != (
+            decided["approver"],
+            decided["facts"]["proposal"],
+        ):
+            found.append(f"forfeit {facts['forfeit']}: not decided by the purchaser, or not as it was checked")
     return found
 
 

@@ -41,7 +41,7 @@ def check(material: Material, log: Log) -> None:
             _check_set(material, part)
         for entry in material.of_event("omission-claim", envelope=part):
             with findings.guard("sealed_bids", "B_SET", f"claim of omission {entry.c}"):
-                _check_claim(material, entry, part)
+                _check_claim(material, log, entry, part)
         for document in _counted(material, part):
             with findings.guard("sealed_bids", "B_BID", f"bid {document.value['header_hash']}"):
                 _check_bid(material, document, part)
@@ -211,9 +211,10 @@ def _check_set(material: Material, part: str) -> None:
     material.findings.checked("sealed_bids", f"{_of(part)}{len(listed)} entries listed, {len(found)} bids stand")
 
 
-def _check_claim(material: Material, entry: Entry, part: str) -> None:
-    """A claim that counts convicts: the platform signed an entry that is not where it belongs (K3). The archive also shows that nothing was
-    opened before the supervisory body had settled it."""
+def _check_claim(material: Material, log: Log, entry: Entry, part: str) -> None:
+    """A claim that counts convicts: the platform signed an entry that is not where it belongs (K3); in a gap it declared, too, and that is
+    told then: a declaration excuses checkpoints and no bid. The archive also shows that nothing was opened before the supervisory body
+    had settled it."""
     claim = material.spoken_of(entry).value
     receipt = verify_receipt(
         json.loads(material.archive.read(f"claims/{claim['entry']}.json")),
@@ -230,6 +231,8 @@ def _check_claim(material: Material, entry: Entry, part: str) -> None:
         raise CryptoError("CONTEXT_MISMATCH", "a claim taken although it came too late to count")
     held = material.entries.get(claim["entry"])
     if claim["entry"] not in listed or held is None or held.tick > closing.tick:
+        if receipt.proven is not None and any(gap.covers(receipt.proven.checkpoint) for gap in log.lost):
+            material.findings.told("sealed_bids", "claim_lost", claim["entry"])
         material.findings.fault(
             "sealed_bids", "B_SET", f"LOG_OMISSION: {claim['entry']} was signed for and is not in ticks and list"
         )

@@ -24,7 +24,7 @@ SENT = ("refund.pay", "refund.convert")
 class Acts:
     """The acts of a bundle by what they are about, each with its record."""
 
-    APPROVALS = ("batch.approve", "forfeit.check", "payee.approve")
+    APPROVALS = ("batch.approve", "forfeit.check", "forfeit.decide", "payee.approve")
     """Acts by which somebody approves, under a signature of their own."""
 
     def __init__(self, material: Material) -> None:

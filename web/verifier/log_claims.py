@@ -25,13 +25,15 @@ SEALED_WITHIN = 60
 
 @dataclass
 class Log:
-    """The log as the bundle shows it. ``roots``: size → root, of every size that something speaks of; ``leaves`` begin with ``first``."""
+    """The log as the bundle shows it. ``roots``: size → root, of every size that something speaks of; ``leaves`` begin with ``first``;
+    ``lost``: the gaps that were declared."""
 
     start: int = 0
     first: int = 0
     leaves: list[dict[str, Any]] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)
     shown: dict[int, Checkpoint] = field(default_factory=dict)
+    lost: list[Gap] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -65,12 +67,11 @@ def check(material: Material, known_checkpoint: str | None = None) -> Log:
     with findings.guard("log", "B_GAP", "entries/lists/"):
         _check_lists(material)
     _check_ticks(material)
-    lost: list[Gap] = []
     with findings.guard("log", "B_PROOF", DECLARED):
-        lost = _declared(material, log)
+        log.lost = _declared(material, log)
     if known_checkpoint is not None:
         with findings.guard("log", "B_CHECKPOINT", "the checkpoint known from before"):
-            _check_known(material, log, known_checkpoint, lost)
+            _check_known(material, log, known_checkpoint)
     if log.leaves:
         words = f"{len(log.leaves)} ticks to {log.leaves[-1]['at']}, {len(material.entries)} entries proved under one checkpoint"
         findings.checked("log", words + (", unwitnessed" if material.trust.unwitnessed else ""))
@@ -274,10 +275,10 @@ def _declared(material: Material, log: Log) -> list[Gap]:
     return found
 
 
-def _check_known(material: Material, log: Log, note: str, lost: list[Gap]) -> None:
+def _check_known(material: Material, log: Log, note: str) -> None:
     known = checkpoints.verify_checkpoint(note, material.trust.log_key, material.trust.witnesses)
     goes_on = known.size <= log.size and log.roots.get(known.size) == known.root
-    if not goes_on and any(gap.covers(known) for gap in lost):
+    if not goes_on and any(gap.covers(known) for gap in log.lost):
         words = f"does NOT continue the checkpoint of {known.size} ticks known from before: it lies in a gap the platform declared"
         material.findings.checked("log", words)
         material.findings.told("log", "known_lost", f"{known.size}")

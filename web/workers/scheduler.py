@@ -28,10 +28,11 @@ from trading.hall import opened_files
 from trading.kernel import rates
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
+from trading.kernel.system_clock import SystemClock
 from trading.kernel.work import Office
 from trading.opening import rechecks, scrub
 from trading.parties import failed_sign_ins, mail_queue, password_links, registrations
-from web.workers import outbox_worker
+from web.workers import outbox_worker, time_sources
 from web.workers.outbox_worker import Post
 from web.workers.watch import mirror_state, taking
 
@@ -109,6 +110,9 @@ def start(
             each(mirror_state.ping, [office, data], "mirror", seconds=PING_SECONDS)
     if data is not None:
         each(_take_over, [office, data], "drop", minutes=1)
+    if isinstance(office.clock, SystemClock) and office.clock.outside.sources:
+        scheduler.add_job(_ask_time, args=[office.clock], id="time at once")
+        scheduler.add_job(_ask_time, "interval", args=[office.clock], id="time", seconds=time_sources.EVERY_SECONDS)
     scheduler.start()
     return scheduler
 
@@ -131,6 +135,15 @@ def _go_on(office: Office) -> None:
                     office.memory.take(view.session)
     except (DBAPIError, Refusal) as error:
         logger.error("after the restoration: %s", error)
+
+
+def _ask_time(clock: SystemClock) -> None:
+    """Clocks outside are asked by a job of their own, outside any transaction, on a platform that stands still too: a source that does not
+    answer holds up nobody."""
+    try:
+        time_sources.ask(clock)
+    except OSError as error:
+        logger.error("clocks outside were not asked: %s", type(error).__name__)
 
 
 def scan(office: Office, scanner: Scanner | None) -> None:

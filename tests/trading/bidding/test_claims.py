@@ -210,7 +210,7 @@ def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
     claim = verdict_steps.file_claim(world, ref, "bidder1", receipt)
     assert claim.code == "SET_OMISSION"
     with world.view("clock") as view, pytest.raises(Conflict):
-        claims.require_none_open(view.session, world.lot_in(view, ref), "bid")
+        claims.require_none_open(view, world.lot_in(view, ref), "bid")
 
 
 def test_who_settles_and_with_what(four: World) -> None:

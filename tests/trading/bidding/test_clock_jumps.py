@@ -81,7 +81,13 @@ class Scene:
             with self.world.office.work(self.world.actor(name, SIGNER), arrived_at=came) as work:
                 outcome = bids.submit(work, self.world.lot_in(work, self.ref), token=token, submission=submission)
         except NotReady as refusal:
-            assert refusal.code in ("clock.apart", "clock.before_log", "clock.was_apart", "log.too_slow")
+            assert refusal.code in (
+                "clock.apart",
+                "clock.outside",
+                "clock.before_log",
+                "clock.was_apart",
+                "log.too_slow",
+            )
             with self.world.work(name, SIGNER) as work:
                 outcome = bids.not_settled(work, self.world.lot_in(work, self.ref), token=token, arrived_at=came)
         self.receipts.append(outcome)

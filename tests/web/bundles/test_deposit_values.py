@@ -96,7 +96,7 @@ def signed_by_others(forger: Rewriter) -> None:
     """Each kind of approval under another key, over other values, and twice by one person."""
     world, folder = forger.world, "acts/approvals/"
     whats = [forger.value(path)["what"] for path in forger.below(folder)]
-    assert sorted(whats) == ["batch", "batch", "forfeit", "payee", "payee"]
+    assert sorted(whats) == ["batch", "batch", "decision", "forfeit", "payee", "payee"]
     before = dict(forger.files)
     for path in forger.below(folder):
         told = forger.value(path)
@@ -116,6 +116,22 @@ def signed_by_others(forger: Rewriter) -> None:
     forger.files = dict(before)
     del forger.files[kept]
     assert f"approval of {json.loads(payload_of(json.loads(before[kept])))['of']}" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+    signature = forger.value(decided)["facts"]["signature"]
+    del forger.files[f"{folder}{signature}.json"]
+    forger.change(decided, lambda one: one["facts"].pop("signature"))
+    assert "the purchaser did not sign it" in told_and_faults(forger)[1]
+    forger.files = dict(before)
+    by_another = sign(
+        "approval",
+        forger.value(f"{folder}{signature}.json") | {"approver": "controller"},
+        world.keys["controller"].sign,
+    )
+    name = document_hash(payload_of(by_another))
+    forger.put(f"{folder}{name}.json", by_another)
+    del forger.files[f"{folder}{signature}.json"]
+    forger.change(decided, lambda one: one["facts"].update(signature=name))
+    assert "decision: SIG" in told_and_faults(forger)[1]
     forger.files = dict(before)
 
 

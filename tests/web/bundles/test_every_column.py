@@ -126,7 +126,17 @@ def unseen(world: World, wanted: list[Table]) -> Iterator[str]:
                     yield f"{table.name}.{name}"
 
 
-SELDOM = ("bidder_part", "rescue", "bid_failure", "box_finding", "technical_result")
+SELDOM = (
+    "bidder_part",
+    "rescue",
+    "bid_failure",
+    "box_finding",
+    "technical_result",
+    "omission_claim",
+    "opening_remark",
+    "ruling",
+    "enquiry",
+)
 """Tables that only seldom ways of an opening write into."""
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.sntp import served
 from tests.web.cli.test_people import run, site
+from trading.kernel.clock import Machine
 from trading.kernel.system_clock import ANCHOR_FILE
 
 __all__ = ["site"]
@@ -42,3 +44,22 @@ def test_doctor_tick_and_clock_say_so_and_two_people_accept_it(site: Path) -> No
     assert done.exit_code == 0 and re.search(r"\(-(720\.0|719\.9)", done.output), done.output
     assert run(site, "clock show").exit_code == 0 and run(site, "tick").exit_code == 0
     assert "clock_apart" not in run(site, "doctor --json").stdout
+
+
+def test_doctor_asks_the_clocks_outside_that_are_named(site: Path) -> None:
+    def found() -> dict[str, str]:
+        told = json.loads(run(site, "doctor --json").stdout)["findings"]
+        return next(one for one in told if one["code"] == "time_sources")
+
+    assert "time_sources" not in run(site, "doctor --json").stdout
+    machine = Machine()
+    with served(machine.wall_ns) as one, served(machine.wall_ns) as other, served(machine.wall_ns) as third:
+        settings = site / "data" / "settings.env"
+        settings.write_text(f"BIDHALL_TIME_SOURCES = {one.source}, {other.source}, {third.source}\n")
+        assert found()["level"] == "ok"
+        one.how = other.how = "silent"
+        assert found()["level"] == "warning" and f"{one.source}: silent" in found()["what"]
+        one.how = other.how = "well"
+        one.off = other.off = -90
+        assert found()["level"] == "error" and "2 do not" in found()["what"]
+    assert run(site, "clock show").exit_code == 0, "a doctor holds nothing"

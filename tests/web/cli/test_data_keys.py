@@ -131,7 +131,9 @@ def test_another_key_seals_everything_and_the_old_one_may_go(
     assert elsewhere.exists() and not (data / "data.keys").exists()
     before = one(data, "SELECT payer_account FROM bank_line")
     told = json.loads(run("keys", "rotate-data", "--json").stdout)
-    assert (told["sealed"], told["resumed"], len(told["keys"])) == (6, False, 2)
+    assert (told["sealed"], told["resumed"], len(told["keys"]), told["logged"]) == (6, False, 2, True)
+    record = json.loads(one(data, "SELECT payload FROM act_record WHERE act = 'keys.rotate_data'"))
+    assert record["facts"] == {"key": told["key"], "sealed": 6}
     assert one(data, "SELECT payer_account FROM bank_line") != before
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         write(data, "UPDATE bank_line SET text = 'x'")

@@ -355,7 +355,7 @@ def test_the_purchaser_decides_on_a_page_of_its_own(house: tuple[MoneyRoom, Room
     room.world.clock.advance(minutes=11)
     assert buyer.get(where).headers["Location"].startswith("/account/confirm")
     buyer = rooms.person("buyer")
-    assert done(send(buyer, where, "keep")) == where
+    assert done(sign(room, buyer, where, "keep", by="buyer")) == where
     assert "acts/keep" not in buyer.get(where).text and "国库" in buyer.get(where).text
     assert "已决定" in cashier.get(made).text or "不予退还" in cashier.get(made).text
 

@@ -12,13 +12,16 @@ from sqlalchemy import Engine
 
 from tests.kit import stages
 from tests.kit.machine import SetMachine
+from tests.kit.sntp import served
 from tests.kit.world import SETUP, World
 from tests.web.desks.rooms import PASSWORD, Person, Rooms, hand_in, open_rooms, sealed_bid, upload
 from trading import timeline
 from trading.kernel.access import Role
+from trading.kernel.outside_time import Outside
 from trading.kernel.system_clock import Kept, SystemClock
 from trading.parties import parties
 from web.desks.bidder import receipts
+from web.workers import time_sources
 from web.workers.watch.status import Status
 
 
@@ -98,6 +101,35 @@ def test_health_and_the_status_page_say_so_in_words(rooms: Rooms, machine: SetMa
     assert "服务器时钟可疑" in page and "clock is in doubt" in page
     machine.is_set_right()
     assert "可疑" not in one_status(rooms.world, tmp_path) and "可疑" not in admin.get("/admin/health?lang=zh").text
+
+
+@pytest.mark.promise("R7")
+def test_clocks_outside_are_told_and_hold_like_our_own(
+    rooms: Rooms, bidder: Person, machine: SetMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "LOOKS", 1)
+    admin, clock = rooms.person("sysadmin"), rooms.world.office.clock
+    assert isinstance(clock, SystemClock)
+    lot = rooms.world.called["ref"]
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    token = upload(bidder, lot, bid.data)
+    with served(lambda: machine.true) as server:
+        clock.outside = Outside(None, (server.source,))
+        assert "近来没有询问外部时间源" in admin.get("/admin/health?lang=zh").text
+        time_sources.ask(clock)
+        assert "1 of 1 clocks outside agree with ours" in admin.get("/admin/health?lang=en").text
+        server.off = 720.0
+        machine.passes(time_sources.EVERY_SECONDS)
+        time_sources.ask(clock)
+        page = admin.get("/admin/health?lang=zh").text
+        assert "1 个外部时间源中有 1 个认为应为" in page and "BIDHALL_TIME_SOURCES" in page
+        answer = hand_in(bidder, lot, bid, token=token)
+        assert (answer.json["accepted"], answer.json["reason"]) == (False, "UNAVAILABLE")
+        server.how = "silent"
+        machine.passes(time_sources.EVERY_SECONDS)
+        time_sources.ask(clock)
+        assert "0 of 1 clocks outside agree with ours" in admin.get("/admin/health?lang=en").text
+        assert hand_in(bidder, lot, bid, token=token).json["accepted"]
 
 
 def one_status(world: World, folder: Path) -> str:

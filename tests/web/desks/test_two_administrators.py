@@ -191,3 +191,20 @@ def test_nobody_decides_about_themself(rooms: Rooms) -> None:
         assert answer.status_code == 403, act
     other = f"/admin/people/{rooms.world.people['second']}"
     assert admin.act(f"{other}/acts/reset", page=other, password=FIRST, why="x").status_code == 403
+
+
+def test_what_one_person_gave_at_the_machine_is_told_in_the_log_and_on_its_page(rooms: Rooms) -> None:
+    """The first administrators come from whoever runs the machine; what two decide afterwards is not counted with them."""
+    guest = Person(rooms.app.test_client())
+    rooms.world.tick()
+    rooms.world.tick()
+    with rooms.world.view("clock") as view:
+        before = parties.made_alone(view)
+    assert before[-1][1] == before[-2][1] == ("security-admin",)
+    page = guest.get("/audit?lang=en").text
+    assert "Given by one person" in page and f"{len(before)} times" in page
+    assert "由一个人授予" in guest.get("/audit?lang=zh").text
+    invited(rooms, "cashier")
+    confirmed(rooms)
+    with rooms.world.view("clock") as view:
+        assert parties.made_alone(view) == before

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from crypto.canonical import H, b64u, parse_time, unb64u
+from crypto.canonical import H, b64u
 from crypto.draws import pool_hash
 from crypto.errors import CryptoError
 from crypto.headers import hash_of_text, rederive
-from crypto.opening import LEFT_SEALED
+from trading.bidding import claims
+from trading.custody import officers
 from trading.draws import Draw
 from trading.kernel import signed
-from trading.kernel.audit import envelope_text
 from trading.kernel.signed import Difference, Proved
 from trading.kernel.work import View
-from trading.opening import ceremony, signed_opening, technical
+from trading.opening import ceremony, signed_opening, signed_posted, technical
 from trading.opening.ceremony import Opening
-from trading.opening.co_opening import BidderPart
-from trading.opening.findings import BoxFinding
-from trading.opening.rescue import BidFailure, Rescue
 from trading.tendering.tenders import Lot
 
 
@@ -49,36 +45,13 @@ def _seeds(view: View, row: Opening) -> Iterator[Difference]:
 
 
 def _posted(view: View, lot: Lot) -> Iterator[Difference]:
-    """What bidders and the supervisory body gave during an opening."""
-    events = ("bidder-part", "rescue", "bid-failed", "finding")
-    found: dict[str, list[Proved]] = {name: [] for name in events}
-    for one in signed.listed(view, events, tender=lot.tender.ref, lot=lot.no_text):
-        if one.document is not None:
-            found[one.entry["event"]].append(one)
-    found["bid-failed"] = [one for one in found["bid-failed"] if one.entry["reason"] != LEFT_SEALED]
-    told: dict[str, tuple[Any, Any]] = {
-        "bidder-part": (
-            BidderPart,
-            lambda one: {"part": one.payload["part"], "document": envelope_text(one.document)},
-        ),
-        "rescue": (Rescue, lambda one: {"seed": unb64u(one.payload["seed"], 32), "at": _at(one)}),
-        "bid-failed": (
-            BidFailure,
-            lambda one: {"code": one.payload["code"], "cause": one.payload["cause"], "at": _at(one)},
-        ),
-        "finding": (BoxFinding, lambda one: {"code": one.payload["code"], "j": one.payload["j"], "at": _at(one)}),
-    }
-    for event, (table, wanted) in told.items():
-        query = select(table).join(Opening, Opening.id == table.opening_id).where(Opening.lot_id == lot.id)
-
-        def differ(row: Any, one: Proved, wanted: Callable[[Proved], dict[str, Any]] = wanted) -> Iterator[Difference]:
-            return signed.compare(row, wanted(one) | {"header_hash": one.payload["header_hash"]}, one.c)
-
-        yield from signed.paired(table.__tablename__, view.session.scalars(query), found[event], differ)
-
-
-def _at(one: Proved) -> Any:
-    return parse_time(one.entry["at"])
+    """What bidders, the host and the supervisory body gave during an opening."""
+    for row in view.session.scalars(select(Opening).where(Opening.lot_id == lot.id)):
+        yield from signed_posted.differences(view, row)
+        yield from signed_opening.of_remarks(view, row)
+        yield from signed_opening.of_rulings(view, row)
+    for part in officers.bid_envelopes(lot):
+        yield from claims.differences(view, lot, part)
 
 
 def _technical(view: View, lot: Lot) -> Iterator[Difference]:

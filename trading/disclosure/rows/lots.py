@@ -26,8 +26,9 @@ from trading.kernel.signed import Difference
 from trading.kernel.work import View
 from trading.parties.parties import Party
 from trading.remedies import complaints, disputes
-from trading.tendering import notices, signed_terms
+from trading.tendering import enquiries, notices, signed_terms
 from trading.tendering.documents import TenderDocument
+from trading.tendering.enquiries import Enquiry
 from trading.tendering.tenders import Lot
 
 
@@ -175,6 +176,12 @@ def _drills(view: View, lot: Lot, logged: dict[str, SignedPolicy]) -> Iterator[D
         yield Difference("drill_return", str(row.id), "log_c", "", row.log_c)
 
 
+def _enquiries(view: View, lot: Lot) -> Iterator[Difference]:
+    for row in view.session.scalars(select(Enquiry).where(Enquiry.lot_id == lot.id).order_by(Enquiry.id)):
+        yield from enquiries.differences(view, row)
+    yield from enquiries.missing(view, lot)
+
+
 def _bids(view: View, lot: Lot) -> Iterator[Difference]:
     for part in officers.bid_envelopes(lot):
         yield from signed_bids.differences(view, lot, part)
@@ -185,18 +192,18 @@ def _bids(view: View, lot: Lot) -> Iterator[Difference]:
 def _participants(view: View, lot: Lot) -> Iterator[Difference]:
     """Who takes part, and who has left, has a record that says so of that very party."""
     rows = {row.party.code: row for row in participants.by_party(view.session, lot).values()}
-    for act, column in (("lot.take_part", "joined_at"), ("lot.leave", "withdrawn_at")):
-        told: dict[str, tuple[str, Any]] = {}
-        for entry, record in signed.records(view, (act,), lot.log_of):
-            text = json.dumps(record)
-            code = next((one for one in rows if audit.check_fact_of(text, "account", one)), "")
-            if code:
-                told[code] = (entry.c, parse_moment(record["at"]))
-            else:
-                yield Difference("participant", entry.c, "party_id", entry.c)
-        for code, row in rows.items():
-            c, at = told.get(code, ("", None))
-            yield from signed.compare(row, {column: at}, c)
+    told: dict[str, tuple[str, Any]] = {}
+    for entry, record in signed.records(view, ("lot.take_part",), lot.log_of):
+        text = json.dumps(record)
+        code = next((one for one in rows if audit.check_fact_of(text, "account", one)), "")
+        if code:
+            told[code] = (entry.c, parse_moment(record["at"]))
+        else:
+            yield Difference("participant", entry.c, "party_id", entry.c)
+    for code, row in rows.items():
+        c, at = told.get(code, ("", None))
+        yield from signed.compare(row, {"joined_at": at}, c)
+    yield from participants.of_leaving(view, lot)
 
 
 def _award(view: View, lot: Lot) -> Iterator[Difference]:
@@ -218,7 +225,18 @@ def _award(view: View, lot: Lot) -> Iterator[Difference]:
             yield Difference("contract", str(contract.id), "party_id", entry.c)
 
 
-CHECKS = (_terms, _end, _notices, _documents, _policies, _bids, disputes.differences, complaints.differences, _award)
+CHECKS = (
+    _terms,
+    _end,
+    _notices,
+    _documents,
+    _enquiries,
+    _policies,
+    _bids,
+    disputes.differences,
+    complaints.differences,
+    _award,
+)
 
 
 # --- what belongs to no lot alone -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
+from trading.kernel.system_clock import SystemClock
 from trading.kernel.work import UnitOfWork, View
 from trading.opening import scrub
 from trading.parties import mail_queue
@@ -62,7 +63,10 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
     if last is None:
         found.append(("warn", _("The log has no tick yet"), _("start the clock: bidhall serve, or bidhall tick")))
     elif (doubt := office().clock.doubt()) is not None:
-        found.append(("stop", _in_words(doubt), _("set the clock right; if it is right now: bidhall clock accept")))
+        remedy = _("set the clock right; if it is right now: bidhall clock accept")
+        if doubt.code == "clock.outside":
+            remedy = _("set the clock right by NTP, or take wrong sources out of BIDHALL_TIME_SOURCES")
+        found.append(("stop", _in_words(doubt), remedy))
     elif last.at > view.now + STILL:
         found.append(
             (
@@ -104,6 +108,7 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
         found.append(("ok", _("No letter is stuck"), ""))
     settings = current_app.extensions["bidhall"].settings
     folder = settings.data
+    found += _time_sources()
     found += _mirror(folder, view)
     found += _backups(folder, view)
     found += _stored(view)
@@ -118,6 +123,26 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
     if current_app.extensions["bidhall"].settings.test_clock:
         found.append(("warn", _("The clock is moved by hand"), _("never in production")))
     return found
+
+
+def _time_sources() -> list[tuple[str, str, str]]:
+    """What clocks outside say, where some are named; that ours is wrong is told as its doubt."""
+    clock = office().clock
+    if not isinstance(clock, SystemClock) or not clock.outside.sources:
+        return []
+    told = clock.by_outside()
+    if told is None:
+        return [("warn", _("Clocks outside have not been asked of late"), _("start the clock: bidhall serve"))]
+    counted = _("%(near)s of %(of)s clocks outside agree with ours", near=told.near, of=told.of)
+    if told.apart or told.confirmed:
+        return [] if told.apart else [("ok", counted, "")]
+    return [
+        (
+            "warn",
+            counted,
+            _("let the machine reach them over UDP, port 123: bidhall doctor names those that are silent"),
+        )
+    ]
 
 
 def _mirror(folder: Path, view: View) -> list[tuple[str, str, str]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import forfeits
+from deposits.refunds import signed_approvals
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from trading.kernel.flow import check_version
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork, View
 from web.desks.agency.room import agency, crumbs_of
 from web.desks.cashier.forfeits import ground_words
+from web.desks.hall.room import signed
 from web.http.forms import Form
 from web.http.gate import reading, render
 
@@ -36,7 +40,9 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
             "agency/forfeit.html",
             row=row,
             amount=forfeits.kept(view.session, row),
-            form=form or Form.blank(version=row.version),
+            form=form or Form.blank(),
+            shown=_shown(view, row),
+            has_key=signed_approvals.has_key(view, forfeits.DECIDER),
             ground_words=ground_words,
             bidder=row.demand.participant.party.name,
             lot=row.demand.lot,
@@ -44,12 +50,28 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
         )
 
 
+def _shown(view: View, row: forfeits.Forfeit) -> dict[str, Any]:
+    """What the purchaser would sign of what this page shows."""
+    if row.state != "CHECKED":
+        return {}
+    about = forfeits.decision(view, row)
+    return {"of": about.of, "facts": dict(about.facts)}
+
+
+@agency.page("/forfeits/<ref>/approval.json", needs=Act.AWARD_DECIDE, fresh=True)
+def forfeit_data(ref: str) -> Response:
+    """What the purchaser signs to keep the deposit, all but the moment: ``{document}``."""
+    with reading() as view:
+        document = signed_approvals.to_sign(view, forfeits.decision(view, _own(view, ref)))
+    return jsonify({"document": document})
+
+
 @agency.act("/forfeits/<ref>/acts/keep", needs=Act.AWARD_DECIDE, back=forfeit_page)
 def do_keep(unit: UnitOfWork, form: Form, ref: str) -> str:
-    """The deposit is kept; no field but the version read."""
-    row = _own(unit, ref)
-    check_version(row, form.version)
-    forfeits.decide(unit, row)
+    """The deposit is kept. Field: ``approval``, signed by the key of one's firm (JSON)."""
+    document = signed(form, "approval")
+    form.refuse_if_any()
+    forfeits.decide(unit, _own(unit, ref), approval=document)
     return f"/agency/forfeits/{ref}"
 
 

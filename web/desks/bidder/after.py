@@ -70,8 +70,7 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         place = line_of(found, line.header_hash) if found is not None and line is not None else 0
         line_read = readings.position(view.session, found).place if found is not None else 0
         asked = (
-            co_opening.is_asked(view.session, found)
-            and (co_opening.own_bid(view.session, found, taking.party_id) is not None)
+            co_opening.is_asked(view, found) and (co_opening.own_bid(view.session, found, taking.party_id) is not None)
             if found is not None
             else False
         )

@@ -20,7 +20,7 @@ from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.tendering import enquiries, notices
 from trading.tendering.tenders import Lot
-from trading.views import lot_cards
+from trading.views import lot_cards, restored_queries
 from trading.views.own_bids import EnvelopeCard
 from web import words
 from web.desks.bidder import agenda
@@ -55,13 +55,14 @@ def lot(ref: str, form: Form | None = None) -> str:
                 "bidder/join.html",
                 card=card,
                 form=form or Form.blank(),
+                gap=restored_queries.gap_of_lot(view, row),
                 crumbs=lot_crumbs(ref),
                 now=view.now,
                 may_join=can(Act.LOT_TAKE_PART)
                 and card.state in ("NOTICE", "BIDDING")
                 and bool(card.deadline and view.now < card.deadline),
             )
-        mine = own_lot_card(view, taking)
+        mine, gap = own_lot_card(view, taking), restored_queries.gap_of_lot(view, row)
         asked, until = questions(view, row)
         changed, suspended = changed_officers(view, row, taking), deadline_faults.standing(view.session, row)
         files, told = lot_cards.document_cards(view, row), lot_cards.notice_cards(view, row)
@@ -74,6 +75,7 @@ def lot(ref: str, form: Form | None = None) -> str:
         "bidder/lot.html",
         mine=mine,
         card=mine.card,
+        gap=gap,
         tasks=tasks(mine),
         form=form or Form.blank(),
         asked=asked,

@@ -40,7 +40,7 @@ from web.http.page_rules import ByHand
 from web.http.refusals import wants_json
 from web.papers import printing
 
-IN_DOUBT = ("clock.apart", "clock.before_log", "clock.was_apart")
+IN_DOUBT = ("clock.apart", "clock.outside", "clock.before_log", "clock.was_apart")
 LOOKS, LOOK_SECONDS = 24, 0.25
 """How often, and after which pauses, clocks that disagree are looked at: six seconds."""
 

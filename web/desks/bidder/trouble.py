@@ -13,7 +13,7 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from trading.bidding import bids, claims, closing, stored
+from trading.bidding import bids, claims, closing, participants, stored
 from trading.bidding.bids import SealedBid
 from trading.custody import officers
 from trading.hall import legal_effects
@@ -24,26 +24,29 @@ from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony, rechecks, rescue
 from trading.parties import parties
 from trading.tendering.tenders import Lot
-from web.desks.bidder.room import SEE, bidder, can, lot_crumbs, own_lot, signed
+from web.desks.bidder.room import SEE, bidder, can, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
 from web.http.gate import reading, render
 
 
 def trouble_of(view: View, ref: str) -> dict[str, Any]:
     """What the pages of one's own lot show: ``failure``, ``rescued``, ``pause``, ``effect``, ``claims`` of one's own, ``may_claim``."""
-    row, taking = own_lot(view, ref)
+    row, party_id = (
+        open_lot(view, ref),
+        view.actor.party_id,
+    )  # who joined in a gap of the log holds a receipt and takes part no more
     found = ceremony.find(view.session, row)
-    failure = rescue.own_failure(view.session, found, taking.party_id) if found is not None else None
+    failure = rescue.own_failure(view.session, found, party_id) if found is not None else None
     closed = closing.find(view.session, row)
     policy = officers.find_policy(view.session, row)
     until = closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
     return {
         "failure": failure,
-        "rescued": rescue.own_rescue(view.session, found, taking.party_id) if found is not None else None,
+        "rescued": rescue.own_rescue(view.session, found, party_id) if found is not None else None,
         "pause": rescue.pause(view.session, found) if failure is not None and found is not None else None,
-        "effect": legal_effects.of_party(view.session, row, taking.party_id),
-        "claims": [one for one in claims.of_lot(view.session, row) if one.party_id == taking.party_id],
-        "copy_wanted": bool(copies_wanted(view, row)),
+        "effect": legal_effects.of_party(view.session, row, party_id),
+        "claims": [one for one in claims.of_lot(view.session, row) if one.party_id == party_id],
+        "copy_wanted": participants.takes_part(view, row) and bool(copies_wanted(view, row)),
         "claim_until": until,
         "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"),
         "opening": found,
@@ -145,7 +148,7 @@ def do_copy(unit: UnitOfWork, form: Form, ref: str) -> str:
 @bidder.page("/lots/<ref>/claim", needs=SEE)
 def claim_page(ref: str, form: Form | None = None) -> str:
     with reading() as view:
-        row, _taking = own_lot(view, ref)
+        row = open_lot(view, ref)
         found = trouble_of(view, ref)
         facts = {
             "platform": view.office.platform,
@@ -171,6 +174,6 @@ def claim_page(ref: str, form: Form | None = None) -> str:
 def do_claim(unit: UnitOfWork, form: Form, ref: str) -> str:
     claim, receipt = signed(form, "claim"), signed(form, "receipt")
     form.refuse_if_any()
-    row, _taking = own_lot(unit, ref)
+    row = open_lot(unit, ref)
     claims.file(unit, row, claim=claim, receipt=receipt)
     return f"/bidder/lots/{ref}/claim"

@@ -13,6 +13,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from crypto.canonical import b64u, dumps
+from crypto.checkpoints import Checkpoint
 from crypto.errors import CryptoError
 from crypto.receipts import BARE, Kept, Receipt, check_words, unwrap, verify_receipt
 from crypto.signatures import document_hash, payload_of
@@ -23,6 +24,7 @@ from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import View
 from trading.views.log_queries import Standing, standing_of
+from trading.views.restored_queries import GapLine, lost_in
 from web.http.refusals import language
 from web.words import formatting
 
@@ -99,6 +101,20 @@ def sentences() -> dict[str, tuple[str, str]]:
         "book.bad": (
             _("The proof does not fit."),
             _("The receipt brings a proof that does not lead to the audit book ({code})."),
+        ),
+        "book.lost": (
+            _("Lost with the platform's newer data."),
+            _(
+                "It was signed between {from} and {until}, and what was signed then is lost: the platform was brought back from a backup "
+                "and has declared it. The deadline is not over: hand the sealed file in again. It is over: file a claim with this receipt."
+            ),
+        ),
+        "book.missing": (
+            _("The audit book has no such entry."),
+            _(
+                "The receipt proves that it was taken in, and it is not there now. This is a fault of the platform: keep the receipt "
+                "and tell the supervisory body."
+            ),
         ),
         "book.unknown": (_("The audit book has no such entry."), _("Keep the receipt and call the hotline.")),
         "book.unreached": (
@@ -265,8 +281,11 @@ def _book(view: View, kept: Kept, bare: Receipt, told: Standing | None) -> Answe
     )
     if whole is None and told is not None and told.proof:
         whole = {"entry": kept.receipt["entry"], "proof": told.proof}
+    if whole is None and told is None:
+        return _gone(view, bare, None) or Answer("book", BAD, "book.unknown")
     if whole is None:
-        return Answer("book", BAD, "book.unknown") if told is None else _sealed(view, told)
+        assert told is not None
+        return _sealed(view, told)
     try:
         proven = verify_receipt(
             whole, [view.office.keys.public], log.log_key(view.office.platform, view.office.keys)
@@ -274,7 +293,20 @@ def _book(view: View, kept: Kept, bare: Receipt, told: Standing | None) -> Answe
     except CryptoError as error:
         return Answer("book", BAD, "book.bad", {"code": error.code})
     assert proven is not None
+    if told is None and "list" not in whole:
+        return _gone(view, bare, proven.checkpoint) or Answer("book", BAD, "book.missing")
     return Answer("book", OK, "book.ok", {"at": _moment(parse_moment(proven.at))})
+
+
+def _gone(view: View, bare: Receipt, kept: Checkpoint | None) -> Answer | None:
+    """What the log here does not hold and a declared gap explains."""
+    gap = lost_in(view, kept, parse_moment(bare.entry["at"]))
+    return Answer("book", BAD, "book.lost", span_of(gap)) if gap is not None else None
+
+
+def span_of(gap: GapLine) -> dict[str, str]:
+    """Between which moments what was signed may be lost."""
+    return {"from": _moment(gap.begun_at), "until": _moment(gap.ended_at)}
 
 
 def _sealed(view: View, told: Standing) -> Answer:

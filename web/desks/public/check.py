@@ -21,7 +21,7 @@ from trading.kernel import log
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import View
-from trading.views import public_queries
+from trading.views import public_queries, restored_queries
 from trading.views.log_queries import hash_of_number, standing_of
 from web.desks.parts import receipt_check
 from web.desks.parts.receipt_check import Verdict
@@ -45,8 +45,8 @@ def check(form: Form | None = None) -> str:
     asked = request.args.get("number", "").strip()[:100]
     with reading() as view:
         verdict, told = _number(view, asked) if asked else (None, None)
-        trust = tickets.trust(view)
-    return _page(form or Form.blank(), trust, number=asked, verdict=verdict, told=told)
+        trust, gaps = tickets.trust(view), _gaps(view)
+    return _page(form or Form.blank(), trust, gaps, number=asked, verdict=verdict, told=told)
 
 
 @desk.page("/check/acts/check", needs=ANYONE, post=ByHand.NO_UNIT, back=check)
@@ -59,13 +59,14 @@ def do_check() -> str:
     form.refuse_if_any()
     with reading() as view:
         verdict = receipt_check.check(view, receipt, other)
-        trust = tickets.trust(view)
-    return _page(form, trust, verdict=verdict, by_server=True)
+        trust, gaps = tickets.trust(view), _gaps(view)
+    return _page(form, trust, gaps, verdict=verdict, by_server=True)
 
 
 def _page(
     form: Form,
     trust: dict[str, Any],
+    gaps: list[dict[str, Any]],
     *,
     number: str = "",
     verdict: Verdict | None = None,
@@ -77,12 +78,28 @@ def _page(
         form=form,
         number=number,
         trust=trust,
+        gaps=gaps,
         verdict=verdict,
         told=told,
         by_server=by_server,
         sentences=receipt_check.sentences(),
         headlines=receipt_check.headlines(),
     )
+
+
+def _gaps(view: View) -> list[dict[str, Any]]:
+    """The declared gaps, for the page to tell what was lost in them."""
+    return [
+        {
+            "ticks": one.gap.ticks,
+            "remembered": one.gap.remembered,
+            "root": one.gap.remembered_root,
+            "begun": write_moment(one.begun_at),
+            "ended": write_moment(one.ended_at),
+            "words": receipt_check.span_of(one),
+        }
+        for one in restored_queries.gap_lines(view)
+    ]
 
 
 @desk.page("/check/entries/<c>.json", needs=ANYONE)

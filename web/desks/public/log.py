@@ -13,6 +13,7 @@ from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
+from trading.parties import parties
 from trading.views import log_queries, restored_queries
 from web.desks.public.words import attachment, page
 from web.http.forms import Form
@@ -37,10 +38,11 @@ def audit() -> str:
         ticks, days = log_queries.tick_lines(view, before=before, limit=TICKS), log_queries.days_heads(view, spans)
         entries = log_queries.entry_lines(view, lot=ref, limit=ROWS + 1, skip=entry_page)
         trust = tickets.trust(view)
-        gaps = restored_queries.gap_lines(view)
+        gaps, alone = restored_queries.gap_lines(view), parties.made_alone(view)
     return page(
         "public/audit.html",
         gaps=gaps,
+        alone=alone,
         form=form,
         ref=ref,
         before=before,

@@ -72,7 +72,7 @@ function begin(box) {
     if (!held.kept) return draw(out, nothing(), words);
     const trust = await trustOf(JSON.stringify(words.trust));
     const ask = (c) => askJson(`/check/entries/${c}.json`).catch(() => null);
-    return draw(out, await verdictOf(held.kept, { ...held, trust, ask }), words);
+    return draw(out, await verdictOf(held.kept, { ...held, trust, ask, gaps: words.gaps }), words);
   }
 
   /** Keep one thing that was put in. Gives false where it is neither a receipt, nor a document, nor a sealed file. */

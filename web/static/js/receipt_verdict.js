@@ -54,9 +54,9 @@ export function receiptIn(value) {
 
 /**
  * The four answers. `kept`: what `receiptIn` gave; `other`: the document it should speak of, `sealed`: a sealed file, if put in;
- * `trust`: as verifyReceipt wants it; `ask(c)`: what the server says of an entry, or null when it did not answer.
+ * `trust`: as verifyReceipt wants it; `ask(c)`: what the server says of an entry, or null when it did not answer; `gaps`: those declared.
  */
-export async function verdictOf(kept, { other = null, sealed = null, trust, ask }) {
+export async function verdictOf(kept, { other = null, sealed = null, trust, ask, gaps = [] }) {
   let found;
   try {
     found = await verifyReceipt({ entry: kept.receipt.entry }, trust);
@@ -66,7 +66,7 @@ export async function verdictOf(kept, { other = null, sealed = null, trust, ask 
   const { entry } = found;
   const c = b64u(found.c);
   const told = await ask(c);
-  const book = await bookAnswer(kept, told, trust, entry);
+  const book = await bookAnswer(kept, told, trust, entry, gaps);
   const standing = book.state === "bad" ? answer("standing", "none", "standing.moot") : standingAnswer(told, entry.event);
   const answers = [answer("signature", "ok", "signature.ok"), await digestAnswer(entry, other ?? kept.statement, sealed), book, standing];
   return verdict(answers, entry.event, {
@@ -82,18 +82,26 @@ function standingAnswer(told, event) {
   return answer("standing", state, code);
 }
 
-async function bookAnswer(kept, told, trust, entry) {
+/** What the log does not hold and a declared gap explains (trading/views/restored_queries.py, lost_in), else null. */
+function lostIn(gaps, checkpoint, at) {
+  const covers = ({ ticks, remembered, root }) => ticks < checkpoint.size && (checkpoint.size < remembered || (checkpoint.size === remembered && b64u(checkpoint.root) === root));
+  const gap = gaps.find((one) => (checkpoint ? covers(one) : seconds(one.begun) <= seconds(at) && seconds(at) <= seconds(one.ended)));
+  return gap ? answer("book", "bad", "book.lost", gap.words) : null;
+}
+
+async function bookAnswer(kept, told, trust, entry, gaps) {
   const whole = kept.receipt.proof ? kept.receipt : told?.proof ? { entry: kept.receipt.entry, proof: told.proof } : null;
   if (whole) {
     try {
       const { proof } = await verifyReceipt(whole, trust);
+      if (told?.unknown && !whole.list) return lostIn(gaps, proof.checkpoint, entry.at) ?? answer("book", "bad", "book.missing");
       return answer("book", "ok", "book.ok", { at: moment(proof.leaf.at) });
     } catch (fault) {
       return answer("book", "bad", "book.bad", { code: fault.code ?? String(fault) });
     }
   }
   if (!told) return answer("book", "none", "book.unreached");
-  if (told.unknown) return answer("book", "bad", "book.unknown");
+  if (told.unknown) return lostIn(gaps, null, entry.at) ?? answer("book", "bad", "book.unknown");
   if (told.listed) return answer("book", "ok", "book.listed", { at: moment(told.listed) });
   return told.overdue ? answer("book", "bad", "book.late", { by: moment(entry.tick_by) }) : answer("book", "none", "book.open", { by: moment(entry.tick_by) });
 }

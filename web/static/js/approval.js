@@ -1,4 +1,4 @@
-// A controller approves with a key of their own: what is signed is what the page shows, held against what the platform gives to sign.
+// A controller approves, and a purchaser decides to keep a deposit, with a key of their own: what is signed is what the page shows, held against what the platform gives to sign.
 import { keywork, say, serverSeconds } from "./officer_parts.js";
 import { equal } from "./sb/bytes.js";
 import { canonical } from "./sb/canonical.js";
@@ -6,8 +6,10 @@ import { signDocument } from "./sb/documents.js";
 import { need } from "./sb/errors.js";
 import { formatTime } from "./sb/times.js";
 
-for (const kind of ["approve", "check", "payee"]) {
-  keywork(kind, "controller", async ({ ring, box, list, data }) => {
+const WHOSE = { approve: "controller", check: "controller", payee: "controller", keep: "tenderee" };
+
+for (const [kind, role] of Object.entries(WHOSE)) {
+  keywork(kind, role, async ({ ring, box, list, data }) => {
     const { document: told } = data;
     if (ring.party !== told.approver) throw new Error(say("not_yours", ring.party, told.approver));
     const shown = JSON.parse(box.dataset.extra);
