@@ -32,8 +32,10 @@ def first_part(account_id: int, second_part: str | None, typed: str) -> str | No
 
 
 def owned(who: Account) -> None:
-    """Its owner has set a password of their own."""
-    who.handed_by = who.second_part = None
+    """Whoever knew the password has set another. That was its owner where it took two to hand over the one before; else it may have been
+    who handed it over, so a role of weight still wants a second part (role_proposals.py)."""
+    if who.second_part is not None:
+        who.handed_by = who.second_part = None
 
 
 def _hash(account_id: int, part: str) -> str:

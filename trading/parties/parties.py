@@ -69,7 +69,7 @@ class Account(Base):
     mail_index: Mapped[str | None] = mapped_column(String(43), index=True)
     """A keyed hash of it, to find the account by (trading/kernel/at_rest.py)."""
     handed_by: Mapped[int | None]
-    """The administrator who set the password, until its owner has set one of their own."""
+    """The administrator who set a password that took nobody else to hand over, until its owner has set one handed over by two."""
     second_part: Mapped[str | None] = mapped_column(String(64))
     """The hash of a second part that the password asks for until then (handover.py)."""
     party: Mapped[Party] = relationship(lazy="joined")

@@ -92,14 +92,24 @@ def test_whoever_invites_a_controller_cannot_sign_in_as_one(rooms: Rooms) -> Non
     assert try_in(rooms, "qian", FIRST + part)[1] == 422 and try_in(rooms, "qian", OWN)[1] == 303
 
 
-def test_an_owner_with_a_password_of_their_own_gets_a_role_without_a_second_part(rooms: Rooms) -> None:
+def test_whoever_invites_and_changes_the_first_password_gets_no_role_of_weight_by_it(rooms: Rooms) -> None:
+    """The one who signs in with a handed password and sets another may be the one who handed it over."""
     admin, page = invited(rooms, "witness")
-    owner, _, _ = try_in(rooms, "qian", FIRST)
+    knows, _, _ = try_in(rooms, "qian", FIRST)
+    knows.get("/account/password")
+    assert knows.act("/account/acts/password", old=FIRST, new=OWN).location == "/account"
+    done(send(admin, page, "grant", role="controller", reason="复核"))
+    (part,) = PART.findall(confirmed(rooms))
+    assert knows.get("/account").status_code == 302 and try_in(rooms, "qian", OWN)[1] == 422
+    assert try_in(rooms, "qian", OWN + part)[1] == 303
+
+
+def test_an_owner_whose_password_took_two_to_hand_over_gets_a_role_without_a_second_part(rooms: Rooms) -> None:
+    admin, page = invited(rooms, "witness", "host")
+    (part,) = PART.findall(confirmed(rooms))
+    owner, _, _ = try_in(rooms, "qian", FIRST + part)
     owner.get("/account/password")
-    assert owner.act("/account/acts/password", old=FIRST, new=OWN).location == "/account"
-    done(send(admin, page, "grant", role="host", reason="主持"))
-    assert confirmed(rooms) == ""
-    assert try_in(rooms, "qian", OWN)[1] == 303
+    assert owner.act("/account/acts/password", old=FIRST + part, new=OWN).location == "/account"
     done(send(admin, page, "grant", role="controller", reason="复核"))
     with rooms.world.office.work(SETUP) as work:  # a light account whose password an administrator had reset in between
         parties.account(work.session, int(page.rpartition("/")[2])).handed_by = rooms.world.people["secadmin"]
