@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -345,18 +347,27 @@ def secret_of(folder: Path, name: str = SECRET_FILE) -> str:
     path = folder / name
     if not path.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return secret_of(folder, name)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(32))
+        _make_secret(path)
     if path.stat().st_mode & 0o077:
         raise NotReady("settings.secret_open", path=str(path))
     text = path.read_text(encoding="ascii").strip()
     if len(text) < 32:
         raise NotReady("settings.secret_short", path=str(path))
     return text
+
+
+def _make_secret(path: Path) -> None:
+    """There whole or not at all, whoever dies meanwhile; of two who make it at once the first one's stays."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
 
 
 def old_secrets(folder: Path) -> list[str]:
