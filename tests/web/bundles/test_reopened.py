@@ -71,7 +71,7 @@ def test_every_claim_holds_in_both_profiles(finished: play.Finished) -> None:
 
 def test_a_second_ranking_without_a_review_again_is_found(finished: play.Finished) -> None:
     forger = Rewriter(finished.world, finished.audit)
-    name = forger.one("acts/", lambda value: value["act"] == "lot.review_again")
+    name = forger.one("acts/", lambda value: value.get("act") == "lot.review_again")
     forger.change(name, lambda value: value.update(act="lot.look_again"), finished.world.office.keys.signing)
     forger.relog()
     assert "B_RANK" in forger.verdict()["ranking"]
@@ -80,7 +80,7 @@ def test_a_second_ranking_without_a_review_again_is_found(finished: play.Finishe
 def test_a_candidate_who_is_not_the_next_is_found(finished: play.Finished) -> None:
     forger = Rewriter(finished.world, finished.audit)
     ranking = forger.value(forger.below("ranking/ranking.")[0])["ranking"]
-    name = forger.one("acts/", lambda value: value["act"] == "lot.decide_again")
+    name = forger.one("acts/", lambda value: value.get("act") == "lot.decide_again")
 
     def skip(value: dict[str, Any]) -> None:
         value["facts"]["winner"], value["facts"]["rank"] = ranking[-1]["bidder"], 3
@@ -93,7 +93,7 @@ def test_a_candidate_who_is_not_the_next_is_found(finished: play.Finished) -> No
 def test_a_contract_in_spite_of_what_was_upheld_is_found(finished: play.Finished) -> None:
     """The answer says that the tender is void; the contract was made all the same."""
     forger = Rewriter(finished.world, finished.audit)
-    name = forger.one("acts/", lambda value: value["act"] == "objection.answer")
+    name = forger.one("acts/", lambda value: value.get("act") == "objection.answer")
     forger.change(name, lambda value: value["facts"].update(effect="void"), finished.world.office.keys.signing)
     forger.relog()
     assert "B_AWARD" in forger.verdict()["award"]

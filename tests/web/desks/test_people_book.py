@@ -304,7 +304,21 @@ def test_by_command_with_the_same_rules(tmp_path: Path, monkeypatch: pytest.Monk
     file.write_bytes(workbook(rows, [(firm, "东风中学", "采购人", "", "")]))
     own = ("--passphrase-file", str(tmp_path / "own"))
     assert "account.admin_needed" in run("import", "people", str(file)).output, "the machine invites nobody in bulk"
-    added = ("user", "add", "sec", "--name", "武", "--kind", "centre", "--role", "security-admin", "--party", code)
+    added = (
+        "user",
+        "add",
+        "sec",
+        "--name",
+        "武",
+        "--kind",
+        "centre",
+        "--party-name",
+        "中心",
+        "--role",
+        "security-admin",
+        "--party",
+        code,
+    )
     assert run(*added, "--password-file", str(tmp_path / "own")).exit_code == 0
     looked = run("import", "people", str(file), "--check", "--as", "sec", *own)
     assert looked.exit_code == 0 and "2 people" in looked.output and "clerk000" not in run("user", "list").output
