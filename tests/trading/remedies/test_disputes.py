@@ -16,7 +16,6 @@ from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.remedies import disputes
 from trading.remedies.disputes import Objection
-from web.desks.hall.cards import hall_card
 
 LATER = timedelta(days=5)
 
@@ -105,9 +104,6 @@ def test_works_are_not_opened_while_an_objection_to_the_documents_waits(world: W
     with unchanged(world), pytest.raises(Conflict) as refusal:
         sealing.list_set(world, ref)
     assert refusal.value.code == "objection.open"
-    with world.view("host") as view:
-        first = hall_card(view, world.lot_in(view, ref)).waits[0]
-    assert first.turn == "agency" and "TReg" in first.why
     if end == "answered":
         answer(world, filed, upheld=False)
     else:

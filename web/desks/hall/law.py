@@ -11,7 +11,7 @@ from trading.views.lot_cards import LotCard
 from web.http.refusals import language
 from web.words.citations import citation
 
-OBJECTION, UNDECRYPTED, RECORD, BASE_PRICE = "X-08.objection", "X-09", "X-10", "C-07"
+OBJECTION, UNDECRYPTED, RECORD, BASE_PRICE, DOCUMENTS = "X-08.objection", "X-09", "X-10", "C-07", "T-26"
 
 
 def law_of(lot: LotCard, rule: str, lang: str = "") -> str:

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from trading.bidding.closing import CLOSING_DELAY
 from trading.views.hall_queries import BEFORE, SHUT
+from web.desks.hall import law
 from web.desks.hall.lines import HallCard, Wait
 from web.http.refusals import language
 
@@ -62,9 +63,12 @@ def _shut(card: HallCard) -> list[Wait]:
         return [Wait(SUPERVISOR, _("the supervisory body"), _("Confirm the closing, which came late."))]
     if card.documents_objected:
         why = _(
-            "Until an objection to the tender documents is answered nothing is opened (TReg art. 22); bids stay sealed."
+            "Until an objection to the tender documents is answered nothing is opened (%(law)s); bids stay sealed.",
+            law=law.with_law(card.lot, law.DOCUMENTS),
         )
-        return [Wait(AGENCY, _("purchaser or agency"), _("Answer what was objected to in the documents."), why=why)]
+        return [
+            Wait(AGENCY, _("the purchaser or its agency"), _("Answer what was objected to in the documents."), why=why)
+        ]
     found = []
     if card.lot.opens_at is not None and card.now < card.lot.opens_at:
         found.append(

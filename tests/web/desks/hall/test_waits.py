@@ -22,6 +22,7 @@ from tests.web.desks.hall.kit import PASSWORD, Seat, app_of, countersigned, shar
 from trading import timeline
 from trading.bidding import closing
 from trading.kernel.clock import parse_moment
+from trading.remedies import disputes
 from web.desks.hall import law
 
 NAMES = [name for name, _party, _side in OFFICERS]
@@ -37,9 +38,14 @@ def app(world: World, tmp_path: Path) -> Flask:
     return app_of(world, tmp_path)
 
 
-def closed(world: World, regime: str = "GP") -> str:
+def closed(world: World, regime: str = "GP", *, objects: str = "") -> str:
+    """``objects``: who objects to the documents and gets no answer."""
     ref = world.lot("BIDDING", regime)
     world.take_part(ref)
+    if objects:
+        with world.work(objects, sealing.SIGNER) as work:
+            until = work.now + timedelta(days=1)
+            disputes.file(work, world.lot_in(work, ref), stage="documents", text="参数有倾向性", until=until)
     sealing.open_for_bids(world, ref)
     for username in world.bidders:
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=form(regime))).accepted
@@ -151,6 +157,16 @@ def test_a_works_lot_cites_the_tendering_law(world: World, app: Flask) -> None:
     Seat(world, app, "host").act(f"/hall/{ref}/acts/open")
     own = Seat(world, app, "bidder1", "bidder-signer").get(f"/bidder/lots/{ref}/opening").text
     assert "招标投标法实施条例第44条" in own and "财政部令第87号" not in own
+
+
+def test_works_wait_for_the_answer_to_an_objection_to_the_documents_by_the_law_of_works(
+    world: World, app: Flask
+) -> None:
+    ref = closed(world, "WORKS", objects="bidder1")
+    host = plain(Seat(world, app, "host"), f"/hall/{ref}")
+    assert "对招标文件的异议答复之前暂停开标（招标投标法实施条例第22、54条，规则 T-26）" in host.replace(
+        "条、第", "、"
+    ), host
 
 
 @pytest.mark.parametrize(
