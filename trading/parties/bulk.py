@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -27,7 +28,6 @@ from trading.parties.parties import Account, Party, RoleGrant
 
 FIRMS, PEOPLE = "firms", "people"
 MOST_LINES, MOST_FAULTS = 1000, 500
-WITH_CREDIT_CODE = ("bidder", "purchaser", "agency")
 LIMITS = {
     "code": 40,
     "name": 200,
@@ -146,7 +146,7 @@ def check(view: View, book: Book, words: Words) -> Plan:
         faults.add("", "people.too_many", most=MOST_LINES, lines=many)
         faults.refuse_if_any("people.file")
     known = _known_firms(view.session, book)
-    firms, there = _firms(faults, book.firms, words, known)
+    firms, there = _firms(faults, book.firms, words, known, parties.centre_of_platform(view.session))
     kinds = {code: one.kind for code, one in known.items()} | {one.code: one.kind for one in firms}
     names = {code: one.name for code, one in known.items()} | {one.code: one.name for one in firms}
     people = _people(faults, view.session, book.people, words, kinds, names)
@@ -166,7 +166,9 @@ def _code(text: str) -> str:
     return code.upper() if len(code) == 18 else code
 
 
-def _firms(faults: Faults, sheet: Sheet, words: Words, known: Mapping[str, Party]) -> tuple[list[NewFirm], int]:
+def _firms(
+    faults: Faults, sheet: Sheet, words: Words, known: Mapping[str, Party], centre: Party | None
+) -> tuple[list[NewFirm], int]:
     found: dict[str, NewFirm] = {}
     first: dict[str, int] = {}
     there = 0
@@ -176,11 +178,10 @@ def _firms(faults: Faults, sheet: Sheet, words: Words, known: Mapping[str, Party
         kind = words.kinds.get(folded(cell.text("kind")), "") if cell.has("kind") else ""
         if cell.has("kind") and not kind:
             cell.wrong("kind", "people.kind", value=cell.raw("kind")[:40])
-        if code and kind in WITH_CREDIT_CODE:
-            try:
-                code = ids.read_uscc(code)
-            except Invalid as refusal:
-                faults.take(sheet.place(line, "code"), refusal)
+        if code and kind:
+            code = cell.checked("code", partial(parties.read_code, code=code, kind=kind))
+        if kind == "centre" and code not in known and centre is not None:
+            cell.wrong("kind", "party.second_centre", centre=centre.name, credit_code=centre.code)
         small = folded(cell.raw("small"))
         if small not in _YES | _NO:
             cell.wrong("small", "people.yes_no", value=cell.raw("small")[:40])
@@ -270,6 +271,14 @@ class _Cells:
 
     def wrong(self, name: str, code: str, **facts: Any) -> None:
         self.faults.add(self.sheet.place(self.line, name), code, **facts)
+
+    def checked(self, name: str, read: Callable[[Faults], str]) -> str:
+        """What a rule of somewhere else reads, its faults noted here."""
+        rules = Faults()
+        value = read(rules)
+        for one in rules.found:
+            self.wrong(name, one.code, **one.facts)
+        return value
 
     def text(self, name: str, *, needed: bool = True, limit: str = "", lines: bool = False) -> str:
         value = unicodedata.normalize("NFC", self.raw(name)).strip()

@@ -230,7 +230,12 @@ def register(
     if not name.strip():
         faults.add("name", "form.required")
     code = read_code(faults, code, kind)
-    if kind == "centre" and not another and (first := _a_centre(work.session)) is not None and first.code != code:
+    if (
+        kind == "centre"
+        and not another
+        and (first := centre_of_platform(work.session)) is not None
+        and first.code != code
+    ):
         faults.add("kind", "party.second_centre", centre=first.name, credit_code=first.code)
     faults.refuse_if_any()
     if work.session.scalar(select(Party.id).where(Party.code == code)) is not None:
@@ -264,7 +269,8 @@ def read_code(faults: Faults, code: str, kind: str) -> str:
     return code
 
 
-def _a_centre(session: Session) -> Party | None:
+def centre_of_platform(session: Session) -> Party | None:
+    """The trading centre, None where none is entered yet; the first one where somebody meant to have two."""
     return session.scalar(select(Party).where(Party.kind == "centre").order_by(Party.id).limit(1))
 
 

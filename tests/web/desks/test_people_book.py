@@ -102,14 +102,14 @@ def test_of_three_hundred_lines_the_four_wrong_ones_are_named_and_nothing_is_ent
 
 
 def test_what_is_confirmed_is_entered_and_each_sets_a_password_nobody_else_knows(office: House) -> None:
-    firm, centre = credit_code(7), credit_code(8)
+    firm, centre = credit_code(7), "P-sec"  # the centre is there
     data = workbook(
         [
             ("Ａ0001", "王一", firm, "采购人，评审专家", "Wang@Firm.example", None),
             ("host01", "李二", centre, "交易中心", "li@firm.example", ""),
             ("cash01", "赵三", centre, "保证金经办", "zhao@firm.example", "接替钱某"),
         ],
-        [(firm, "东风中学", "采购人 / 招标人", 130205, ""), (centre, "云汀交易中心", "交易中心", "", "否")],
+        [(firm, "东风中学", "采购人 / 招标人", 130205, "")],
     )
     client = signed_in(office)
     preview = hand_in(client, data)
@@ -117,7 +117,7 @@ def test_what_is_confirmed_is_entered_and_each_sets_a_password_nobody_else_knows
     assert "东风中学" in preview.text and "wang@firm.example" in preview.text
     assert all_usernames(office) == {"sec", "sec2"}, "a look enters nothing"
     done = confirm(client, preview)
-    assert done.status_code == 303 and done.location == "/admin/people/import?people=3&firms=2&proposed=1"
+    assert done.status_code == 303 and done.location == "/admin/people/import?people=3&firms=1&proposed=1"
     assert "3 人" in client.get(done.location).text
     assert confirm(client, preview).location == done.location, "twice is once"
     assert all_usernames(office) == {"sec", "sec2", "a0001", "host01", "cash01"}
@@ -143,6 +143,14 @@ def test_what_is_confirmed_is_entered_and_each_sets_a_password_nobody_else_knows
     part = re.search(r"\b(?:[A-Z2-9]{4}-){3}[A-Z2-9]{4}\b", shown.text)
     assert part is not None, "the address was the administrator's word"
     assert sign_in(office, "cash01", NEW) == 422 and sign_in(office, "cash01", f"{NEW} {part[0]}") == 303
+
+
+def test_codes_are_checked_and_a_second_centre_is_not_founded_by_a_table(office: House) -> None:
+    code = credit_code(8)
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    rows = [(code, "另一个交易中心", "交易中心", "", ""), (wrong, "市财政局", "监督部门", "", "")]
+    answer = hand_in(signed_in(office), workbook([], rows))
+    assert answer.status_code == 422 and "交易中心已经登记" in answer.text and "校验" in answer.text
 
 
 def sign_in(house: House, username: str, password: str) -> int:
