@@ -6,6 +6,8 @@ clock they move themselves; no code anywhere else asks the machine for the time.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,7 +110,8 @@ class FileClock(_Certain):
             raise NotReady("clock.file_missing", path=str(self.path)) from error
 
     def set(self, moment: datetime) -> None:
-        temporary = self.path.with_suffix(".new")
+        """Two may move it at once: each writes a file of its own first."""
+        temporary = self.path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
         temporary.write_text(write_moment(moment, exact=True), encoding="ascii")
         temporary.replace(self.path)
 
