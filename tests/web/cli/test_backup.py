@@ -261,6 +261,7 @@ def test_a_restoration_that_is_cut_off_leaves_nothing_and_what_is_half_starts_no
     refused(run("tick"), "restore.half")
 
 
+@pytest.mark.long
 def test_what_a_backup_is_not_taken_of_or_into(shelf: Shelf) -> None:
     for folder in (shelf.house.folder / "backups", shelf.house.folder / "blobs"):
         refused(shelf.run("backup", str(folder)), "backup.inside")

@@ -52,7 +52,8 @@ def test_both_guides_give_the_same_commands_and_the_same_answers() -> None:
     assert len(ours) > 7 and all(line.startswith("bidhall ") for line in ours)
 
 
-@pytest.mark.parametrize("guide", [GUIDES[0], pytest.param(GUIDES[1], marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("guide", GUIDES)
 def test_the_guide_leads_from_an_empty_machine_to_a_platform_that_serves(
     guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,8 +255,7 @@ LONG = pytest.mark.long
     "after",
     [
         "settings.env",
-        "platform.key",
-        *(pytest.param(name, marks=LONG) for name in ("init.json", "bidhall.db", "clock.anchor")),
+        *(pytest.param(name, marks=LONG) for name in ("init.json", "platform.key", "bidhall.db", "clock.anchor")),
     ],
 )
 def test_killed_in_the_middle_it_goes_on(site: Path, after: str) -> None:

@@ -92,6 +92,7 @@ def test_another_name_than_the_logs_starts_nothing(house: House) -> None:
     assert "log_name" in codes(told)
 
 
+@pytest.mark.long
 def test_the_name_is_signed_first_and_nothing_runs_under_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
