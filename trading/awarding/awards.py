@@ -196,7 +196,6 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
     if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
     complaints.refuse_suspended(work, lot)
-    disputes.require_as_answered(work, lot)
     if rank == 1 and not tied and "decide" in law.remedies.upheld_stops:
         disputes.refuse_upheld(work.session, lot, "result")
     disputes.settle(work, lot, disputes.NEXT)

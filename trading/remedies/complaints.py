@@ -186,15 +186,13 @@ def decide(work: UnitOfWork, complaint: Complaint, *, upheld: bool, reasons: str
     work.lock(complaint)
     work.lock(complaint.objection)
     disputes.require_as_answered(work, complaint.lot)
-    leads = upheld and complaint.objection.stage == "result"
     faults = Faults()
     if not reasons.strip():
         faults.add("reasons", "form.required")
-    if leads and effect not in disputes.EFFECTS:
-        faults.add("effect", "objection.effect")
+    effect = disputes.read_effect(faults, complaint.objection, upheld=upheld, effect=effect)
     faults.refuse_if_any()
     complaint.answer, complaint.upheld, complaint.decided_at = reasons.strip(), upheld, work.now
-    complaint.effect = effect if leads else ""
+    complaint.effect = effect
     COMPLAINT_FLOW.take(work, complaint, "decide", complaint=complaint.ref, upheld=upheld, effect=complaint.effect)
     if upheld:
         disputes.overrule(work, complaint.objection, complaint.effect)
@@ -282,9 +280,11 @@ def of_objection(session: Session, objection: Objection) -> Complaint | None:
     return session.scalar(select(Complaint).where(Complaint.objection_id == objection.id))
 
 
-def all_of(session: Session, lot: Lot | None = None) -> list[Complaint]:
-    """Of all lots or of one, the open ones first by their last moment."""
+def all_of(session: Session, lot: Lot | None = None, *, running: bool = False) -> list[Complaint]:
+    """Of all lots or of one, the open ones first by their last moment; ``running``: no others."""
     rows = select(Complaint) if lot is None else select(Complaint).where(Complaint.lot_id == lot.id)
+    if running:
+        rows = rows.where(Complaint.state.in_(OPEN))
     return sorted(
         session.scalars(rows), key=lambda one: (one.state not in OPEN, one.decide_by or one.examine_by, one.id)
     )

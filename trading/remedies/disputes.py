@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Select, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.bidding import participants
@@ -38,6 +38,7 @@ OBJECTION_FLOW = Flow(
     "FILED",
     Step("answer", ("FILED", "LATE"), "ANSWERED", Act.OBJECTION_ANSWER),
     Step("withdraw", ("FILED", "LATE"), "WITHDRAWN", Act.OBJECTION_FILE),
+    Step("overrule", ("LATE", "ANSWERED"), "ANSWERED", Act.COMPLAINT_DECIDE),
     Step("fall_late", "FILED", "LATE", Act.CLOCK),
 )
 OPEN = ("FILED", "LATE")
@@ -156,15 +157,22 @@ def answer(
     faults = Faults()
     if not text.strip():
         faults.add("text", "form.required")
-    leads = upheld and objection.stage == "result"
-    if leads and effect not in EFFECTS:
-        faults.add("effect", "objection.effect", effects=list(EFFECTS))
+    effect = read_effect(faults, objection, upheld=upheld, effect=effect)
     faults.refuse_if_any()
     objection.answer, objection.upheld, objection.answered_at = text.strip(), upheld, work.now
-    objection.effect = effect if leads else ""
+    objection.effect = effect
     told = {"objection": objection.ref, "upheld": upheld, "effect": objection.effect}
     OBJECTION_FLOW.take(work, objection, "answer", files=[blob.name for _name, blob in files], **told)
     _attach(work, objection, files, "answer")
+
+
+def read_effect(faults: Faults, objection: Objection, *, upheld: bool, effect: str) -> str:
+    """What an answer or decision leads to: only one that upholds what was filed about the result leads to anything, and says what."""
+    if not (upheld and objection.stage == "result"):
+        return ""
+    if effect not in EFFECTS:
+        faults.add("effect", "objection.effect")
+    return effect
 
 
 def withdraw(work: UnitOfWork, objection: Objection) -> None:
@@ -220,18 +228,26 @@ def refuse_upheld(session: Session, lot: Lot, stage: str) -> None:
 
 def upheld_on(session: Session, lot: Lot, stage: str) -> Objection | None:
     """An upheld objection of a stage whose effect is still to come, the first one."""
-    query = select(Objection).where(
-        Objection.lot_id == lot.id,
-        Objection.stage == stage,
-        Objection.upheld.is_(True),
-        Objection.effect != NONE,
-        Objection.settled_at.is_(None),
+    return session.scalar(_awaited(lot, stage).limit(1))
+
+
+def _awaited(lot: Lot, stage: str) -> Select[Any]:
+    return (
+        select(Objection)
+        .where(
+            Objection.lot_id == lot.id,
+            Objection.stage == stage,
+            Objection.upheld.is_(True),
+            Objection.effect != NONE,
+            Objection.settled_at.is_(None),
+        )
+        .order_by(Objection.id)
     )
-    return session.scalar(query.order_by(Objection.id).limit(1))
 
 
 def settle(work: UnitOfWork, lot: Lot, effect: str) -> Objection | None:
-    """What an upheld one about the result led to has been done, by the act that calls this: that one, None where nothing was upheld.
+    """What an upheld one about the result led to has been done, by the act that calls this, and with it what others led to that say the
+    same: the first one, None where nothing was upheld.
 
     Refuses: WrongStep ``objection.upheld`` where an upheld one leads to something else; Conflict as ``require_as_answered``.
     """
@@ -239,20 +255,24 @@ def settle(work: UnitOfWork, lot: Lot, effect: str) -> Objection | None:
     found = upheld_on(work.session, lot, "result")
     if found is None:
         return None
-    work.lock(found)
     if found.effect not in ("", effect):
         raise WrongStep("objection.upheld", ref=found.ref)
-    found.effect, found.settled_at = effect, floor_second(work.now)
-    found.version += 1
-    work.record("objection.settle", lot.log_of, objection=found.ref, upheld=True, effect=effect)
+    same = work.session.scalars(_awaited(lot, "result").where(Objection.effect.in_(("", effect))))
+    for one in same.all():
+        work.lock(one)
+        one.effect, one.settled_at = effect, floor_second(work.now)
+        one.version += 1
+        work.record("objection.settle", lot.log_of, objection=one.ref, upheld=True, effect=effect)
     return found
 
 
 def overrule(work: UnitOfWork, objection: Objection, effect: str) -> None:
-    """The supervisory body's decision takes the place of the answer (called by complaints.decide, in its unit)."""
+    """The supervisory body's decision takes the place of the answer, also of one that never came: no later answer undoes it (called by
+    complaints.decide, in its unit). Refuses: NotAllowed, WrongStep."""
     objection.upheld, objection.effect, objection.settled_at = True, effect, None
-    objection.version += 1
-    work.record("objection.overrule", objection.log_of, objection=objection.ref, upheld=True, effect=effect)
+    objection.answered_at = objection.answered_at or work.now
+    told = {"objection": objection.ref, "upheld": True, "effect": effect}
+    OBJECTION_FLOW.take(work, objection, "overrule", **told)
 
 
 def require_as_answered(view: View, lot: Lot) -> None:
@@ -271,14 +291,13 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
         if "objection" not in facts:
             unnamed += 1
             continue
-        held = told.setdefault(facts["objection"], {"settled_at": None})
-        held |= {"upheld": facts["upheld"], "effect": facts["effect"], "c": entry.c, "settled_at": None}
-        if record["act"] == "objection.settle":
-            held["settled_at"] = parse_moment(record["at"])
+        done = parse_moment(record["at"]) if record["act"] == "objection.settle" else None
+        wanted = {"upheld": facts["upheld"], "effect": facts["effect"], "settled_at": done, "c": entry.c}
+        told[facts["objection"]] = wanted
     rows = view.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id))
     for row in rows:
-        wanted = told.pop(row.ref, None)
-        if wanted is not None:
+        if row.ref in told:
+            wanted = told.pop(row.ref)
             yield from signed.compare(row, wanted, wanted.pop("c"))
         elif not unnamed:
             yield from signed.compare(row, {"upheld": None, "effect": "", "settled_at": None}, "")

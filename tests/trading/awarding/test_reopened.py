@@ -206,3 +206,14 @@ def test_a_row_that_hides_what_was_upheld_lets_nobody_go_on(world: World, column
     with unchanged(world), pytest.raises(Conflict) as refusal:
         contract(world, ref)
     assert refusal.value.code == "signed.differs"
+
+
+def test_two_upheld_challenges_that_lead_to_the_same_are_done_at_once(world: World) -> None:
+    """Else the second would pass over a candidate nobody said anything of, or stop the contract for good."""
+    ref = announced(world)
+    for username in ("bidder2", "bidder3"):
+        upheld(world, ref, disputes.NEXT, username=username)
+    row = act(world, ref, "buyer", reopened.decide_again, ground="质疑成立")
+    assert row.winner_party_id == row.ranking[1]["party_id"]
+    act(world, ref, "agent", awards.announce)
+    contract(world, ref)

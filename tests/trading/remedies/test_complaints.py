@@ -166,3 +166,19 @@ def test_the_procurement_goes_on_when_a_complaint_ends_without_effect(world: Wor
             with world.work("bidder2", sealing.SIGNER) as work:
                 complaints.withdraw(work, complaints.complaint(work.session, complaint))
     sign(world, ref)
+
+
+def test_no_later_answer_undoes_a_decision_on_one_that_was_never_answered(world: World) -> None:
+    ref = announced(world)
+    filed = challenged(world, ref, answered=False)
+    with world.view("clock") as view:
+        due = disputes.objection(view.session, filed).due_at
+    world.clock.set(due)
+    timeline.turn(world.office)
+    complaint = file(world, filed)
+    act(world, complaint, complaints.accept, suspend=False)
+    act(world, complaint, complaints.decide, upheld=True, reasons="逾期未答复，评分确有错误", effect=disputes.VOID)
+    with unchanged(world), pytest.raises(WrongStep), world.work("agent") as work:
+        disputes.answer(work, disputes.objection(work.session, filed), text="并无错误", upheld=False)
+    with unchanged(world), pytest.raises(WrongStep, match="objection.upheld"):
+        sign(world, ref)
