@@ -361,11 +361,12 @@ def fail(work: UnitOfWork, panel: Panel, *, reason: str = "") -> notices.Notice:
 
 def wants_word(session: Session, panel: Panel) -> bool:
     """Whether every bid has its finding and the panel must say if competition is left among the few (rule B-10)."""
-    found = standing(session, panel)
-    left = len(valid_bids(session, panel))
-    rejected = sum(not one.ok for one in found.values())
     minimum = procedure_of(panel.lot).minimum
-    return not waiting(session, panel) and minimum.wants_word(terms.book(panel.lot), left, rejected)
+    if minimum.competition is None or waiting(session, panel):
+        return False
+    found = standing(session, panel).values()  # one a bid, as none waits
+    left = sum(one.ok for one in found)
+    return minimum.wants_word(terms.book(panel.lot), left, len(found) - left)
 
 
 def is_word_missing(session: Session, panel: Panel) -> bool:

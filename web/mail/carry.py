@@ -6,7 +6,6 @@ tried again, 5xx to a recipient or a text is for good.
 
 from __future__ import annotations
 
-import os
 import smtplib
 import socket
 import ssl
@@ -19,6 +18,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Protocol
 
+from trading.kernel.memory import write_whole
 from web.mail.way import NONE, TLS, Way
 
 LONGEST = 4
@@ -76,13 +76,9 @@ class _Folder:
     def hand(self, letter: EmailMessage, to: str) -> Answer:
         name = str(letter["Message-ID"]).strip("<>").partition("@")[0]
         target = self.folder / f"{name}.eml"
-        draft = target.with_suffix(f".{os.getpid()}.new")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.unlink(missing_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(letter.as_bytes(policy=SMTP))
-            draft.replace(target)
+            write_whole(target, letter.as_bytes(policy=SMTP))
         except OSError as error:
             raise Unreachable("mail.way_folder", text=error.strerror or type(error).__name__) from error
         return Answer("taken")

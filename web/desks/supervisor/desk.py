@@ -137,7 +137,7 @@ def refund_limits(view: View, *, of: Lot | None = None, running: bool = False) -
 def complaint_limits(view: View, *, of: Lot | None = None, running: bool = False) -> list[Limit]:
     """The supervisory body's own limits: to take a complaint up or not, and to decide on it."""
     owner, found = _("the supervisory body"), []
-    for one in complaints.all_of(view.session, of):
+    for one in complaints.all_of(view.session, of, running=running):
         steps = [("complaint_examine", "examine_by", one.examine_by, one.examined_at)]
         if one.decide_by is not None and one.state != "WITHDRAWN":
             steps.append(("complaint_decide", "decide_by", one.decide_by, one.decided_at))
