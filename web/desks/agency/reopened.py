@@ -11,6 +11,7 @@ from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork
 from trading.remedies import disputes
 from trading.tendering import tenders
+from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import agency
@@ -55,24 +56,13 @@ def do_decide_again(unit: UnitOfWork, form: Form, ref: str) -> str:
 @agency.page("/lots/<ref>/award/annul", needs=Act.AWARD_DECIDE, fresh=True)
 def annul_page(ref: str, form: Form | None = None) -> str:
     """The tender is void and procured anew."""
-    with reading() as view:
-        lot = agency_queries.own_lot(view, ref)
-        return show_lot(
-            "agency/lot_annul.html",
-            view,
-            lot_cards.card_of(view, lot),
-            _("Void and procured anew"),
-            upheld=disputes.upheld_on(view.session, lot, "result"),
-            form=form or Form.blank(version=lot.version),
-        )
+    return _with_reason("agency/lot_annul.html", ref, _("Void and procured anew"), form)
 
 
 @agency.act("/lots/<ref>/acts/annul", needs=Act.AWARD_DECIDE, back=annul_page)
 def do_annul(unit: UnitOfWork, form: Form, ref: str) -> str:
-    reason = form.text("reason", limit=2000, lines=True)
-    form.refuse_if_any()
-    lot = tenders.lot(unit.session, ref)
-    check_version(lot, form.version)
+    """``reason``: published."""
+    lot, reason = _reason_of(unit, form, ref)
     reopened.annul(unit, lot, reason=reason)
     return f"/agency/lots/{ref}"
 
@@ -80,23 +70,34 @@ def do_annul(unit: UnitOfWork, form: Form, ref: str) -> str:
 @agency.page("/lots/<ref>/award/review", needs=Act.OBJECTION_ANSWER)
 def review_page(ref: str, form: Form | None = None) -> str:
     """The panel that signed reviews again."""
+    return _with_reason("agency/lot_review.html", ref, _("Review again"), form)
+
+
+@agency.act("/lots/<ref>/acts/review-again", needs=Act.OBJECTION_ANSWER, back=review_page)
+def do_review_again(unit: UnitOfWork, form: Form, ref: str) -> str:
+    """``reason``: published, and read by the members."""
+    lot, reason = _reason_of(unit, form, ref)
+    reviewed.review_again(unit, lot, reason=reason)
+    return f"/agency/lots/{ref}"
+
+
+def _with_reason(template: str, ref: str, title: str, form: Form | None) -> str:
+    """A page that tells what an act does and asks for its reason."""
     with reading() as view:
         lot = agency_queries.own_lot(view, ref)
         return show_lot(
-            "agency/lot_review.html",
+            template,
             view,
             lot_cards.card_of(view, lot),
-            _("Review again"),
+            title,
             upheld=disputes.upheld_on(view.session, lot, "result"),
             form=form or Form.blank(version=lot.version),
         )
 
 
-@agency.act("/lots/<ref>/acts/review-again", needs=Act.OBJECTION_ANSWER, back=review_page)
-def do_review_again(unit: UnitOfWork, form: Form, ref: str) -> str:
+def _reason_of(unit: UnitOfWork, form: Form, ref: str) -> tuple[Lot, str]:
     reason = form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
     lot = tenders.lot(unit.session, ref)
     check_version(lot, form.version)
-    reviewed.review_again(unit, lot, reason=reason)
-    return f"/agency/lots/{ref}"
+    return lot, reason
