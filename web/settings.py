@@ -212,7 +212,7 @@ def given(environment: Mapping[str, str] | None = None) -> tuple[Path, dict[str,
         if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)
     }
     data = Path(named.get("DATA") or "bidhall-data").absolute()
-    values = {**_file(data / "settings.env"), **named}
+    values = {**in_file(data / "settings.env"), **named}
     for name in values:
         if name not in NAMES:
             raise NotReady("settings.unknown", name=PREFIX + name, known=[PREFIX + n for n in NAMES])
@@ -327,7 +327,9 @@ def _files_url(address: str, base: str) -> str:
     return address
 
 
-def _file(path: Path) -> dict[str, str]:
+def in_file(path: Path) -> dict[str, str]:
+    """The lines of a settings.env, name (without its prefix) → value; nothing where there is no file. Refuses: NotReady
+    ``settings.line``."""
     if not path.is_file():
         return {}
     found: dict[str, str] = {}

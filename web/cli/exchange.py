@@ -329,7 +329,7 @@ def import_people(
     from trading.parties import bulk
     from trading.reports import people_book
     from web import wiring
-    from web.cli.savings import language
+    from web.cli.language import language
     from web.settings import read_settings
     from web.words import people_words
 

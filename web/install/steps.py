@@ -25,7 +25,7 @@ from trading.parties import handed_codes, handover, parties
 from web import private, schema, wiring
 from web.install import hour
 from web.install.answers import Answers, Person
-from web.settings import PREFIX
+from web.settings import PREFIX, in_file
 
 STATE, LOCK, SETTINGS = "init.json", ".init.lock", private.SETTINGS_FILE
 SETUP = Actor(Role.SECURITY_ADMIN, name="bidhall init")
@@ -140,7 +140,7 @@ def write_settings(data: Path, answers: Answers) -> None:
     """settings.env, 0600, whole or not at all; one that is there must say the same. Refuses: NotReady ``init.other_answers``."""
     path = data / SETTINGS
     if path.exists():
-        held = _held(path)
+        held = in_file(path)
         if held != dict(answers.settings):
             names = sorted(
                 name for name in held.keys() | answers.settings.keys() if held.get(name) != answers.settings.get(name)
@@ -150,11 +150,6 @@ def write_settings(data: Path, answers: Answers) -> None:
     lines = [f"{PREFIX}{name}={value}\n" for name, value in answers.settings.items()]
     write_whole(path, "".join(lines).encode())
     path.chmod(0o600)
-
-
-def _held(path: Path) -> dict[str, str]:
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines() if line)
-    return {name.removeprefix(PREFIX): value for name, _, value in lines}
 
 
 def note(data: Path, *, done: bool) -> None:
