@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.work import UnitOfWork
-from trading.parties import bulk, parties
+from trading.parties import bulk, parties, password_links
 from trading.parties.bulk import Book, Plan
 from trading.reports import people_book
 from web import wiring
@@ -92,7 +92,7 @@ def _preview(book: Book, plan: Plan) -> str:
         ],
         most=MOST_SHOWN,
         proposed=sum(len(one.heavy) for one in plan.people),
-        days=7,
+        days=password_links.FIRST_GOOD_FOR.days,
         crumbs=crumbs_of((_("People"), "/admin/people"), (_("Import"), PATH), (_("What would be entered"), "")),
     )
 
