@@ -22,6 +22,7 @@ from trading.custody import officers, policies
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
+from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
@@ -80,6 +81,9 @@ def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[F
         findings = plan_findings(session, lot, now)
         for one in rulebook.breaches(findings):
             faults.add(one.field, one.code, **({"rule": one.rule} | one.facts))
+    consent_on = lot.project.consent_on
+    if consent_on is not None and consent_on > local_day(now):
+        faults.add("consent_on", "project.consent_after", day=consent_on, rule="R-08")
     if lot.ceiling > lot.budget and procedure_of(lot).ceiling_within is not None:
         faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text())
     check_deposit(faults, "", lot.project, lot.budget, lot.deposit, book_of(lot, now))

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.house.tree import dotted, in_packages, text, tree
+from trading.procedures import PROCEDURES
 
 ROOMS = ("trading/procedures/", "trading/rulebook/", "evaluation/methods/", "web/rehearsal/", "migrations/")
-NAMED = ("GP", "WORKS", "M1", "M7")
+NAMED = ("GP", "WORKS", *(one.id for one in PROCEDURES))
 ASKED = ("regime", "method")
 VERBS = ("GET", "POST")
 # Words that come in or go out as data, and no question which procedure it is.

@@ -7,15 +7,16 @@ written beside it. A field that no rule of its own concerns needs nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.money import Money
 from trading.procedures.procedure import Words
 
-TEXT, MONEY, MINOR, COUNT, TICK, MOMENT = "text", "money", "minor", "count", "tick", "moment"
+TEXT, MONEY, MINOR, COUNT, TICK, MOMENT, DAY = "text", "money", "minor", "count", "tick", "moment", "day"
 """A text; an amount as text in the currency of the notice, or as whole minor units (fen); a whole number; whether something is so; a
-moment, UTC."""
+moment, UTC; a day of the calendar."""
 STATE, FAULT, REGION, DIGEST = "state", "fault", "region", "digest"
 """A code with words of its own; a fault of the platform; the code of a division; the hash of a document."""
 TABLE, FORM, NUMBERS = "table", "form", "numbers"
@@ -110,8 +111,10 @@ def written(value: Any) -> Any:
     """A value of a lot as a canonical JSON value."""
     if isinstance(value, Money):
         return value.text()
-    if hasattr(value, "isoformat"):
+    if isinstance(value, datetime):
         return write_moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, (list, tuple)):
         return list(value)
     return "" if value is None else value

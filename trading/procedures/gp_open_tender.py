@@ -1,40 +1,35 @@
 """M1, open tender of goods or services under the Government Procurement Law (公开招标)."""
 
+from trading.procedures.gp_shared import (
+    ABNORMAL_PRICES,
+    AWARD_RULE,
+    CONTRACT_RULE,
+    FILING,
+    LAW,
+    MONEY,
+    REMEDIES,
+)
 from trading.procedures.procedure import (
-    ANNOUNCED,
     CONFORMITY,
-    NOTICE_ENDS,
-    OPENED,
     QUALIFICATION,
-    RESULT_ENDS,
-    SIGNED,
-    AwardRule,
-    ContractRule,
     Intake,
     Minimum,
-    Money,
-    Needed,
     PanelRule,
     Path,
     Procedure,
     PublicStage,
-    Refund,
-    Remedies,
     Review,
     RuleRef,
-    Window,
     Words,
 )
 from trading.procedures.shared import AWARD, CONTRACT, ENVELOPES, OPENING_RECORD, RESULT, TENDER
 from trading.rulebook import GP
 
-_CHALLENGE = RuleRef("T-21")
-
 PROCEDURE = Procedure(
     id="M1",
     regime=GP,
     name=Words("公开招标", "Open tender"),
-    law=Words("政府采购", "Government procurement"),
+    law=LAW,
     scope=Words(
         "政府采购法的货物、服务；公开招标（M1）",
         "Goods and services under the Government Procurement Law; open tender (M1)",
@@ -43,15 +38,7 @@ PROCEDURE = Procedure(
         categories=("GOODS", "SERVICES"),
         kinds=("",),
         transaction_category="D99",
-        filing=(
-            Needed("approval_no", "project.gap_plan"),
-            Needed("budget", "project.gap_budget"),
-            Needed("funds", "project.gap_funds"),
-            Needed("agency_agreement", "project.gap_agreement", of_agency=True),
-            Needed("contact", "project.gap_contact"),
-            Needed("region", "project.gap_region"),
-            Needed("intent_at", "project.gap_intent", RuleRef("A-06")),
-        ),
+        filing=FILING,
     ),
     path=Path(
         states=(
@@ -121,8 +108,8 @@ PROCEDURE = Procedure(
         large_budget=RuleRef("P-02.large_budget"),
     ),
     evaluation=("GP_SCORE", "GP_LOWEST"),
-    award=AwardRule(publicity=None, decide=RuleRef("T-11"), announce=RuleRef("T-12"), shown=RuleRef("T-13")),
-    contract=ContractRule(sign=RuleRef("T-14"), publish=RuleRef("T-15"), file=RuleRef("T-16")),
+    award=AWARD_RULE,
+    contract=CONTRACT_RULE,
     notices=(
         TENDER,
         OPENING_RECORD,
@@ -130,32 +117,11 @@ PROCEDURE = Procedure(
         AWARD,
         CONTRACT,
     ),
-    remedies=Remedies(
-        kind="challenge",
-        windows=(
-            Window("documents", NOTICE_ENDS, _CHALLENGE, _CHALLENGE),
-            Window("opening", OPENED, _CHALLENGE, _CHALLENGE),
-            Window("result", RESULT_ENDS, _CHALLENGE, _CHALLENGE),
-        ),
-        answer=RuleRef("T-22"),
-        complaint=RuleRef("T-23"),
-        complaint_examined=RuleRef("T-23b"),
-        complaint_decided=RuleRef("T-23b.decide"),
-        stops=("contract",),
-        upheld_stops=("contract",),
-        forfeit=_CHALLENGE,
-        forfeit_by="challenge",
-        complaint_suspends=RuleRef("T-23b.suspend"),
-    ),
-    money=Money(
-        refunds=(Refund("award_notice_sent_losers", ANNOUNCED, losers=True), Refund("contract_signed_winner", SIGNED)),
-        grounds=("D-42", "D-43"),
-        goes_to="treasury",
-        missing="E-25",
-    ),
+    remedies=REMEDIES,
+    money=MONEY,
     ceiling=RuleRef("C-04"),
     ceiling_within=RuleRef("C-02"),
     consortium="GPReg art. 22",
     intention=RuleRef("A-06"),
-    abnormal_prices=(RuleRef("2.9.mean"), RuleRef("2.9.second"), RuleRef("2.9.ceiling")),
+    abnormal_prices=ABNORMAL_PRICES,
 )

@@ -42,26 +42,50 @@ class Words:
 @dataclass(frozen=True)
 class Needed:
     """A field that a filing must hold; ``gap``: the code of its absence; ``rule``: what it rests on; ``of_agency``: only where an agency
-    files for the purchaser."""
+    files for the purchaser; ``from_budget``: only from the budget of that row on; ``grounds``: only where one of these was chosen, ()
+    where the ground does not matter."""
 
     field: str
     gap: str
     rule: str = "A-01"
     of_agency: bool = False
+    from_budget: RuleRef | None = None
+    grounds: tuple[str, ...] = ()
+
+    def wanted(self, book: Rulebook, budget: Fraction, *, by_agency: bool, ground: str) -> bool:
+        """Whether a filing for a budget in yuan must hold it. Refuses: NotFound (the rulebook lacks the row)."""
+        return (
+            (by_agency or not self.of_agency)
+            and (self.from_budget is None or budget >= book.rule(self.from_budget).number)
+            and (not self.grounds or ground in self.grounds)
+        )
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A case in which the law allows a method that is not the open tender; ``basis``: the article."""
+
+    code: str
+    name: Words
+    basis: str
 
 
 @dataclass(frozen=True)
 class Intake:
     """What may be filed. ``kinds``: of works, ``("",)`` where there are none; ``transaction_category``: of the unified transaction code,
-    where the filer names none (the open end of the list)."""
+    where the filer names none (the open end of the list); ``grounds``: one of which must be named, () for the open tender; ``limits``:
+    the article that keeps the method to its categories, "" where the regime does."""
 
     categories: tuple[str, ...]
     kinds: tuple[str, ...]
     transaction_category: str
     filing: tuple[Needed, ...]
+    grounds: tuple[Ground, ...] = ()
+    limits: str = ""
 
-    def needed(self, *, by_agency: bool) -> tuple[Needed, ...]:
-        return tuple(one for one in self.filing if by_agency or not one.of_agency)
+    def needed(self, book: Rulebook, budget: Fraction, *, by_agency: bool, ground: str = "") -> tuple[Needed, ...]:
+        """What a filing for a budget in yuan must hold. Refuses: NotFound (the rulebook lacks a row)."""
+        return tuple(one for one in self.filing if one.wanted(book, budget, by_agency=by_agency, ground=ground))
 
     def asks(self, field: str) -> bool:
         return any(one.field == field for one in self.filing)
@@ -132,8 +156,8 @@ class Review:
 
 @dataclass(frozen=True)
 class PanelRule:
-    """The evaluation committee. ``large``, ``large_budget``: more members from a budget on, or where the project is complex or of large
-    social impact. ``purchaser_may_lead``: whether the purchaser's representative may be the chair (rule P-40)."""
+    """The evaluation committee. ``large``, ``large_budget``: more members from a budget on, and with ``large_by_nature`` where the project
+    is complex or of large social impact. ``purchaser_may_lead``: whether the purchaser's representative may be the chair (rule P-40)."""
 
     members: RuleRef
     odd: RuleRef
@@ -141,12 +165,14 @@ class PanelRule:
     purchaser_may_lead: bool
     large: RuleRef | None = None
     large_budget: RuleRef | None = None
+    large_by_nature: bool = True
 
     def least(self, book: Rulebook, budget: Fraction, *, complex: bool = False, large_impact: bool = False) -> int:
         """The smallest lawful panel for a budget in yuan. Refuses: NotFound (the rulebook lacks a row)."""
         if self.large is None or self.large_budget is None:
             return book.rule(self.members).whole
-        large = complex or large_impact or budget >= book.rule(self.large_budget).number
+        by_nature = self.large_by_nature and (complex or large_impact)
+        large = by_nature or budget >= book.rule(self.large_budget).number
         return book.rule(self.large if large else self.members).whole
 
 

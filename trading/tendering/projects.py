@@ -10,11 +10,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from trading import rulebook
 from trading.files import attachments
 from trading.files.attachments import Attachment
 from trading.kernel import ids
@@ -47,7 +49,9 @@ METHODS = tuple(one.id for one in PROCEDURES)
 class Project(Base):
     """A filed need. ``code`` is the unified transaction code, given at acceptance. Money in minor units (fen) of ``currency``.
 
-    ``gaps`` is the list last returned to the filer, ``[{field, code, rule}]``; ``returns`` counts the returns for the service report.
+    ``ground``: the case in law for which a method other than the open tender was chosen, with its facts; ``consent_no``, ``consent_on``:
+    the authority's consent to it (rule R-08). ``gaps`` is the list last returned to the filer, ``[{field, code, rule}]``; ``returns``
+    counts the returns for the service report.
     """
 
     __tablename__ = "project"
@@ -75,6 +79,10 @@ class Project(Base):
     funds: Mapped[str] = mapped_column(Text, default="")
     approval_no: Mapped[str] = mapped_column(String(120), default="")
     intent_at: Mapped[date | None] = mapped_column(Date)
+    ground: Mapped[str] = mapped_column(String(30), default="")
+    ground_facts: Mapped[str] = mapped_column(Text, default="")
+    consent_no: Mapped[str] = mapped_column(String(120), default="")
+    consent_on: Mapped[date | None] = mapped_column(Date)
     agency_agreement: Mapped[str] = mapped_column(Text, default="")
     contact: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(String(20), default=PROJECT_FLOW.start, index=True)
@@ -114,17 +122,44 @@ class Gap:
         return {"field": self.field, "code": self.code, "rule": self.rule, "note": self.note}
 
 
-CHECKED = ("approval_no", "budget", "funds", "agency_agreement", "contact", "region", "intent_at")
+CHECKED = (
+    "approval_no",
+    "budget",
+    "funds",
+    "agency_agreement",
+    "contact",
+    "region",
+    "intent_at",
+    "ground",
+    "ground_facts",
+    "consent_no",
+    "consent_on",
+)
 """The fields completeness is about (rule A-01); a clerk may call a paper in these unreadable, and nothing else."""
 
 
-def needed_to_file(law: Procedure, *, by_agency: bool) -> list[Gap]:
-    """What a filing must hold (rules A-01, A-06): each as the gap it is while it is missing."""
-    return [Gap(one.field, one.gap, str(one.rule)) for one in law.intake.needed(by_agency=by_agency)]
+def needed_to_file(law: Procedure, budget: Money, *, by_agency: bool, ground: str, on: date) -> list[Gap]:
+    """What a filing must hold by the rules in force on a day (rules A-01, A-06, R-08): each as the gap it is while it is missing."""
+    wanted = law.intake.needed(
+        rulebook.select(law.regime, on), Fraction(budget.minor, 100), by_agency=by_agency, ground=ground
+    )
+    return [Gap(one.field, one.gap, str(one.rule)) for one in wanted]
 
 
-def gaps(project: Project) -> list[Gap]:
-    """Everything missing, at once (rules A-01, A-05, A-06). Judges completeness only: never who files, nor whether the purchase is wise."""
+def asked(project: Project, now: datetime) -> list[Gap]:
+    """What the filing of this project must hold by the rules of the day."""
+    return needed_to_file(
+        procedure_of(project),
+        project.budget,
+        by_agency=project.agency_id is not None,
+        ground=project.ground,
+        on=local_day(now),
+    )
+
+
+def gaps(project: Project, now: datetime) -> list[Gap]:
+    """Everything missing, at once (rules A-01, A-05, A-06, R-08), by the rules of the day. Judges completeness only: never who files, nor
+    whether the purchase is wise."""
     there = {
         "region": bool(project.region.strip()),
         "agency_agreement": bool(project.agency_agreement.strip()),
@@ -133,12 +168,12 @@ def gaps(project: Project) -> list[Gap]:
         "funds": bool(project.funds.strip()),
         "approval_no": bool(project.approval_no.strip()),
         "intent_at": project.intent_at is not None,
+        "ground": bool(project.ground),
+        "ground_facts": bool(project.ground_facts.strip()),
+        "consent_no": bool(project.consent_no.strip()),
+        "consent_on": project.consent_on is not None,
     }
-    return [
-        gap
-        for gap in needed_to_file(procedure_of(project), by_agency=project.agency_id is not None)
-        if not there[gap.field]
-    ]
+    return [gap for gap in asked(project, now) if not there[gap.field]]
 
 
 def is_of(project: Project, party_id: int | None) -> bool:
@@ -177,6 +212,7 @@ def _check(
     kind: str,
     method: str,
     budget: Money,
+    ground: str,
     purchaser: Party | None,
     agency: Party | None,
 ) -> None:
@@ -191,7 +227,9 @@ def _check(
     if category not in CATEGORIES:
         faults.add("category", "project.category", categories=list(CATEGORIES))
     elif law is not None and category not in law.intake.categories:
-        faults.add("regime", "project.works_follow_tender_law", rule="R-03")
+        _refuse_category(faults, law)
+    if law is not None and ground and ground not in {one.code for one in law.intake.grounds}:
+        faults.add("ground", "project.ground")
     kinds = KINDS if law is None else law.intake.kinds
     if kind not in kinds:
         faults.add("kind", "project.kind", kinds=list(kinds))
@@ -201,6 +239,14 @@ def _check(
         faults.add("purchaser", "project.purchaser")
     if agency is not None and agency.kind != "agency":
         faults.add("agency", "project.agency")
+
+
+def _refuse_category(faults: Faults, law: Procedure) -> None:
+    """What the method does not buy: its own article says so, or the regime."""
+    if law.intake.limits:
+        faults.add("category", "project.method_category", rule=law.intake.limits)
+    else:
+        faults.add("regime", "project.works_follow_tender_law", rule="R-03")
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -223,6 +269,10 @@ def draft(
     intent_at: date | None = None,
     agency_agreement: str = "",
     contact: str = "",
+    ground: str = "",
+    ground_facts: str = "",
+    consent_no: str = "",
+    consent_on: date | None = None,
 ) -> Project:
     """Begin a project. A purchaser drafts its own; an agency names the purchaser and becomes the agency.
 
@@ -246,6 +296,7 @@ def draft(
         kind=kind,
         method=method,
         budget=budget,
+        ground=ground,
         purchaser=purchaser,
         agency=agency,
     )
@@ -268,6 +319,10 @@ def draft(
         intent_at=intent_at,
         agency_agreement=agency_agreement.strip(),
         contact=contact.strip(),
+        ground=ground,
+        ground_facts=ground_facts.strip(),
+        consent_no=consent_no.strip(),
+        consent_on=consent_on,
         state=PROJECT_FLOW.start,
         version=0,
         returns=0,
@@ -282,13 +337,14 @@ def draft(
 
 
 _EDITABLE = frozenset(
-    "name category kind region funds approval_no intent_at agency_agreement contact budget agency".split()
+    "name category kind region funds approval_no intent_at agency_agreement contact budget agency"
+    " ground ground_facts consent_no consent_on".split()
 )
 
 
 def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **changes: Any) -> None:
     """Change fields of a draft or a returned filing: ``name category kind region funds approval_no intent_at agency_agreement contact``,
-    ``budget`` (Money), ``agency`` (Party or None). ``seen``: the version the form showed.
+    ``ground ground_facts consent_no consent_on``, ``budget`` (Money), ``agency`` (Party or None). ``seen``: the version the form showed.
 
     Refuses: NotAllowed, WrongStep, Conflict ``form.stale``, Invalid (every field).
     """
@@ -302,6 +358,7 @@ def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **chang
         "kind": project.kind,
         "budget": project.budget,
         "agency": project.agency,
+        "ground": project.ground,
     }
     value.update({key: changes[key] for key in value if key in changes})
     faults = Faults()
@@ -373,7 +430,7 @@ def return_with_gaps(work: UnitOfWork, project: Project, *, notes: Iterable[Gap]
         raise Invalid("project.note_field", fields=strange, rule="A-02")
     if silent := sorted({note.field for note in added if not note.note.strip()}):
         raise Invalid("project.note_words", fields=silent)
-    found = gaps(project)
+    found = gaps(project, work.now)
     found += [note for note in added if note.field not in {gap.field for gap in found}]
     if not found:
         raise Invalid("project.nothing_missing", ref=project.ref, rule="A-04")
@@ -393,7 +450,7 @@ def accept(work: UnitOfWork, project: Project, *, category_code: str = "") -> st
     work.require(Act.PROJECT_ACCEPT)
     work.lock(project)
     PROJECT_FLOW.check(project, "accept")
-    if found := gaps(project):
+    if found := gaps(project, work.now):
         raise Invalid(
             "project.incomplete",
             faults=[Fault(gap.field, gap.code, {"rule": gap.rule}) for gap in found],

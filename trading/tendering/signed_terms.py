@@ -17,13 +17,13 @@ from trading.kernel.errors import Conflict
 from trading.kernel.signed import Difference, Proved
 from trading.kernel.work import View
 from trading.procedures import fields
-from trading.procedures.field import BY_NOTICE, BY_RECORD, COUNT, MOMENT, TEXT, TICK, Field
+from trading.procedures.field import BY_NOTICE, BY_RECORD, COUNT, DAY, MOMENT, STATE, TEXT, TICK, Field
 from trading.tendering.tenders import LOT_FLOW, Lot
 
 BOUND = ("scheme", *fields.columns("lot", BY_RECORD).split(), "rules")
 """What the record of publication binds by hash; lots published before that was so have the criteria alone, by the record that set them."""
 OPEN = ("NOTICE", "BIDDING")
-_UNSAID = {TEXT: "", COUNT: 0, TICK: False}
+_UNSAID = {TEXT: "", STATE: "", DAY: "", COUNT: 0, TICK: False}
 _STEPS = tuple(f"lot.{step.name}" for step in LOT_FLOW.steps)
 _ACTS = (*_STEPS, "lot.set_scheme", "notice.publish")
 

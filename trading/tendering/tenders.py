@@ -171,6 +171,11 @@ class Lot(Base):
         return self.tender.project.method
 
     @property
+    def ground(self) -> str:
+        """The case in law for which the method was chosen, "" for an open tender."""
+        return self.tender.project.ground
+
+    @property
     def project(self) -> Project:
         return self.tender.project
 

@@ -27,7 +27,8 @@ from trading.tendering.tenders import LOT_FLOW, Lot, Tender, full_name
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """``waiting_since``: when the filing now waiting came in. ``gaps``: what is missing now; ``returned``: what the last return listed."""
+    """``waiting_since``: when the filing now waiting came in. ``asked``: what this filing must hold; ``gaps``: what of it is missing now;
+    ``returned``: what the last return listed."""
 
     ref: str
     code: str
@@ -43,6 +44,10 @@ class ProjectCard:
     funds: str
     approval_no: str
     intent_at: date | None
+    ground: str
+    ground_facts: str
+    consent_no: str
+    consent_on: date | None
     agency_agreement: str
     contact: str
     state: str
@@ -51,6 +56,7 @@ class ProjectCard:
     first_filed_at: datetime | None
     filed_at: datetime | None
     accepted_at: datetime | None
+    asked: tuple[Gap, ...]
     gaps: tuple[Gap, ...]
     returned: tuple[Gap, ...]
     steps: tuple[Step, ...]
@@ -198,6 +204,10 @@ def _project_card(view: View, project: Project) -> ProjectCard:
         funds=project.funds,
         approval_no=project.approval_no,
         intent_at=project.intent_at,
+        ground=project.ground,
+        ground_facts=project.ground_facts,
+        consent_no=project.consent_no,
+        consent_on=project.consent_on,
         agency_agreement=project.agency_agreement,
         contact=project.contact,
         state=project.state,
@@ -206,7 +216,8 @@ def _project_card(view: View, project: Project) -> ProjectCard:
         first_filed_at=project.first_filed_at,
         filed_at=project.filed_at,
         accepted_at=project.accepted_at,
-        gaps=tuple(projects.gaps(project)),
+        asked=tuple(projects.asked(project, view.now)),
+        gaps=tuple(projects.gaps(project, view.now)),
         returned=_gaps(project.gaps),
         steps=PROJECT_FLOW.open_to(view.actor, project),
         tender=tender or "",

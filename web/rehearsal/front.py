@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from crypto import headers, keys, policies, signatures
 from crypto.canonical import b64u, loads, unb64u
+from trading.procedures import Procedure, of_regime, procedure
 from web.rehearsal.cast import OFFICERS, Cast, Person
 from web.rehearsal.server import Stage
 
@@ -21,7 +22,8 @@ PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R
 @dataclass
 class Plan:
     """What a tender of the play is about. Money as text in yuan, moments aware. ``issue_at``: documents later than the notice;
-    ``returned``: filed with two gaps first, which the centre returns; ``documents``: kind → (name, bytes) of the tender's documents."""
+    ``returned``: filed with two gaps first, which the centre returns; ``documents``: kind → (name, bytes) of the tender's documents;
+    ``method``: by which procedure, the usual one of the regime where none is named; ``chosen``: the fields that say why."""
 
     key: str
     name: str
@@ -42,8 +44,19 @@ class Plan:
     issue_at: datetime | None = None
     returned: bool = True
     documents: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    method: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict)
     project: str = ""
     ref: str = ""
+
+    @property
+    def law(self) -> Procedure:
+        return procedure(self.method) if self.method else of_regime(self.regime)[0]
+
+    @property
+    def scores(self) -> bool:
+        """Whether members give points; else the price alone ranks."""
+        return any(name.startswith("criteria.") for name in self.scheme)
 
 
 def local(moment: datetime) -> str:
@@ -71,6 +84,8 @@ def file_project(scene: Stage, cast: Cast, plan: Plan) -> None:
             "intent_at": plan.intent,
             "agency_agreement": f"委托代理协议 {plan.key}",
             "contact": f"{cast[plan.buyer].name} 0315-0000101",
+            f"method.{plan.regime}": plan.law.id,
+            **plan.chosen,
         },
     )
     plan.project = page.path.rsplit("/", 1)[1]

@@ -1,7 +1,8 @@
-"""What the four tenders of a rehearsal are about: two procurements, one works tender, one that fails with two bidders."""
+"""What the four tenders of a rehearsal are about: an open tender, an inquiry, a works tender, and one that fails with two bidders."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from web.rehearsal.front import Plan
@@ -43,6 +44,7 @@ WORKS_SCHEME = _scheme(
 )
 LOWEST_SCHEME = {"method": "GP_LOWEST", "tie": "purchaser", "small_firm": "10", "uniform": "yes"}
 """The lowest evaluated price: nothing is scored."""
+INQUIRY = {"ground.M5": "standard_goods", "ground_facts": "规格统一的现货，本地供货商十余家，近一年价格变动不足 3%"}
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
 
 
@@ -72,6 +74,11 @@ def plans(start: datetime) -> dict[str, Plan]:
             coefficients=COEFFICIENTS,
             scheme=WORKS_SCHEME,
         ),
-        "C": _goods("C", "春晓区机关食堂设备更新采购", "1500000.00", "30000.00", at, "2026-01-12"),
+        "C": replace(
+            _goods("C", "春晓区机关食堂设备更新采购", "1500000.00", "30000.00", at, "2026-01-12"),
+            method="M5",
+            chosen=INQUIRY,
+            scheme=LOWEST_SCHEME,
+        ),
         "D": _goods("D", "春晓区图书馆座椅采购", "600000.00", "12000.00", at, "2026-01-15"),
     }

@@ -285,10 +285,13 @@ def evaluate(p: Play) -> None:
     p.scene.jump(p.scene.now + timedelta(hours=3))
     for key in "ABC":
         story = p.stories[key]
-        if story.plan.regime == "GP":
+        if story.plan.law.qualifies:
             awarding.qualify(p.cast, story.plan)
         panel = evaluation.seat_panel(p.scene, p.cast, story.plan)
         evaluation.conform(story.plan, panel)
+        if not story.plan.scores:
+            evaluation.report(p.scene, story.plan, panel)
+            continue
         evaluation.commit(p.scene, story.plan, panel, _points(key))
         first = panel[0]
         p.refused(

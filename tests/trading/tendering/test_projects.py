@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -25,13 +25,22 @@ BARE: dict[str, Any] = {
     "region": "",
     "intent_at": None,
 }
+CHOSEN: dict[str, Any] = {"ground": "", "ground_facts": "", "consent_no": "", "consent_on": None}
+"""What the filing of an inquiry holds beside, here without any of it."""
+INQUIRY: dict[str, Any] = {
+    "method": "M5",
+    "ground": "standard_goods",
+    "ground_facts": "通用台式计算机，现货供应商二十余家，近一年价格变动不足 3%",
+    "consent_no": "开财采批〔2026〕3号",
+    "consent_on": date(2026, 2, 2),
+}
 
 
 def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
     ref = world.project("FILED", **BARE)
     with world.work("clerk") as work:
         found = projects.return_with_gaps(work, projects.project(work.session, ref))
-    assert {gap.field for gap in found} == set(projects.CHECKED)
+    assert {gap.field for gap in found} == BARE.keys()
     with world.view("clerk") as view:
         row = projects.project(view.session, ref)
         assert (row.state, row.returns, len(row.gaps)) == ("RETURNED", 1, 7)
@@ -40,7 +49,7 @@ def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
 
 @pytest.mark.parametrize("field", projects.CHECKED)
 def test_each_missing_paper_is_named_and_stops_acceptance(world: World, field: str) -> None:
-    ref = world.project("FILED", **{field: BARE[field]})
+    ref = world.project("FILED", **(INQUIRY if field in CHOSEN else {}) | {field: (BARE | CHOSEN)[field]})
     with pytest.raises(Invalid) as refusal, world.work("clerk") as work:
         projects.accept(work, projects.project(work.session, ref))
     assert [fault.where for fault in refusal.value.faults] == [field]
@@ -55,7 +64,34 @@ def test_works_need_no_intention_and_no_agency_no_agreement(world: World) -> Non
         fields = world.project_fields() | {"agency_agreement": ""}
         made = projects.draft(work, **fields)
         assert made.agency_id is None and made.purchaser_id == world.party_ids["purchaser"]
-        assert projects.gaps(made) == []
+        assert projects.gaps(made, work.now) == []
+
+
+def test_an_inquiry_needs_its_ground_and_from_the_threshold_on_a_consent(world: World) -> None:
+    """GPL art. 32; rules R-07, R-08."""
+    with world.work("buyer") as work:
+        fields = world.project_fields() | {"agency_agreement": "", "method": "M5"}
+        threshold = projects.draft(work, **fields | {"budget": Money.parse("2000000")})
+        below = projects.draft(work, **fields | {"budget": Money.parse("1999999.99")})
+        assert [(gap.field, gap.rule) for gap in projects.gaps(below, work.now)] == [
+            ("ground", "A-01"),
+            ("ground_facts", "A-01"),
+        ]
+        assert [(gap.field, gap.rule) for gap in projects.gaps(threshold, work.now)][2:] == [
+            ("consent_no", "R-08"),
+            ("consent_on", "R-08"),
+        ]
+
+
+def test_a_method_refuses_what_its_article_does_not_allow(world: World) -> None:
+    with world.work("buyer") as work, pytest.raises(Invalid) as refusal:
+        projects.draft(
+            work, **world.project_fields() | {"category": "SERVICES", "method": "M5", "ground": "only_supplier"}
+        )
+    assert [(fault.where, fault.code) for fault in refusal.value.faults] == [
+        ("category", "project.method_category"),
+        ("ground", "project.ground"),
+    ]
 
 
 def test_a_complete_filing_cannot_be_returned(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -17,7 +16,6 @@ from tests.kit import evaluation_steps, stages
 from tests.kit.world import DEADLINE, PDF, SETUP
 from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import procedures
 from trading.awarding import awards, contracts
 from trading.custody.officers import Policy
 from trading.files import attachment_scans, attachments
@@ -28,7 +26,6 @@ from trading.kernel.money import Money
 from trading.parties import enrolments, parties
 from trading.procedures import fields
 from trading.procedures.field import TEXT
-from trading.procedures.procedure import Words
 from trading.remedies import complaints, disputes
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.tenders import Lot
@@ -38,6 +35,7 @@ LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clar
 DRAFT = {
     "name": "区实验小学课桌椅采购",
     "regime": "GP",
+    "method.GP": "M1",
     "category": "GOODS",
     "region": "130205",
     "contact": "王老师 0315-3000000",
@@ -62,27 +60,49 @@ def purchaser_code(rooms: Rooms) -> str:
 
 
 def test_each_declared_procedure_of_a_regime_is_offered_and_one_alone_is_not_asked_for(
-    rooms: Rooms, agent: Person, monkeypatch: pytest.MonkeyPatch
+    rooms: Rooms, agent: Person
 ) -> None:
-    assert "method." not in agent.get("/agency/projects/new").text
-    twin = replace(procedures.procedure("M1"), id="M2", name=Words("邀请招标", "Selective tender"))
-    monkeypatch.setattr(procedures, "PROCEDURES", (*procedures.PROCEDURES, twin))
-    monkeypatch.setitem(procedures._BY_ID, "M2", twin)
     page = agent.get("/agency/projects/new").text
-    assert [one in page for one in ('name="method.GP" value="M1"', 'name="method.GP" value="M2"', "method.WORKS")] == [
+    assert [one in page for one in ('name="method.GP" value="M1"', 'name="method.GP" value="M5"')] == [
         True,
         True,
-        False,
     ]
+    assert "method.WORKS" not in page
     asked = DRAFT | {"purchaser": purchaser_code(rooms), "budget": "300 万元"}
-    wrong = send(agent, "/agency/projects/new", "draft-project", **asked)
+    wrong = send(agent, "/agency/projects/new", "draft-project", **asked | {"method.GP": ""})
     assert wrong.status_code == 422 and 'href="#f-method.GP"' in wrong.text
-    for method in ("M2", "M1"):
-        ref = done(send(agent, "/agency/projects/new", "draft-project", **asked, **{"method.GP": method})).rpartition(
+    for method in ("M5", "M1"):
+        ref = done(send(agent, "/agency/projects/new", "draft-project", **asked | {"method.GP": method})).rpartition(
             "/"
         )[2]
         with rooms.world.view("agent") as view:
             assert projects.project(view.session, ref).method == method
+
+
+def test_an_inquiry_says_its_ground_and_its_consent_on_every_page(rooms: Rooms, agent: Person) -> None:
+    """GPL art. 32; rules R-07, R-08: from the draft to what the clerk checks."""
+    fields = DRAFT | {"purchaser": purchaser_code(rooms), "budget": "300 万元", "method.GP": "M5"}
+    services = send(agent, "/agency/projects/new", "draft-project", **fields | {"category": "SERVICES"})
+    assert services.status_code == 422 and "GPL art. 32" in services.text
+    where = done(send(agent, "/agency/projects/new", "draft-project", **fields))
+    page = agent.get(where).text
+    assert "未写明采用该方式的法定情形" in page and "批准采用该方式的文号" in page
+    edit = agent.get(where + "/edit").text
+    assert 'name="ground.M5" value="standard_goods"' in edit and "2,000,000.00" in edit
+    said = {
+        "ground.M5": "standard_goods",
+        "ground_facts": "通用课桌椅，三家以上厂商现货供应",
+        "consent_no": "开财采批〔2026〕3号",
+        "consent_on": "2026-02-02",
+        "approval_no": "开财采计〔2026〕15号",
+        "intent_at": "2026-01-20",
+    }
+    done(send(agent, where + "/edit", "edit", **fields | said))
+    page = agent.get(where).text
+    assert "规格、标准统一，现货货源充足" in page and "开财采批〔2026〕3号 · " in page
+    done(send(agent, where + "/file", "file"))
+    clerk = rooms.person("clerk").get(f"/centre/filings/{where.rpartition('/')[2]}").text
+    assert "采用该方式的情形" in clerk and "规格、标准统一" in clerk and "acts/accept" in clerk
 
 
 # --- the whole road -------------------------------------------------------------------------------------------------------------------
@@ -191,7 +211,7 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
 
 def test_what_filing_needs_is_marked_before_anything_is_saved(rooms: Rooms, agent: Person) -> None:
     page = agent.get("/agency/projects/new").text
-    assert page.count('class="forfiling"') == 8 and "还缺 7 项才能提交" in page  # seven fields and the legend
+    assert page.count('class="forfiling"') == 12 and "还缺 7 项才能提交" in page  # eleven fields and the legend
     assert 'href="#f-approval_no"' in page and 'data-only="regime=GP"' in page
     where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **DRAFT))
     edit = agent.get(where + "/edit").text

@@ -9,13 +9,15 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from trading import rulebook
 from trading.files import attachments
 from trading.kernel.access import Act, Role, may
+from trading.kernel.calendar import local_day
 from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
-from trading.procedures import REGIMES, Procedure, fields, of_regime, procedure_of
+from trading.procedures import PROCEDURES, REGIMES, Procedure, fields, of_regime, procedure_of
 from trading.procedures.field import AMOUNTS, COUNT, DRAFT, MONEY, NAME, OPENING, TERMS, TEXT, TEXTS, TICK, Ask, Field
 from trading.tendering import projects, tenders
 from trading.tendering.projects import CATEGORIES, KINDS
@@ -30,7 +32,28 @@ from web.http.refusals import language
 from web.words.regions import near, read_region, region_label
 
 MOST_LOTS = 20
-_TEXTS = (("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("contact", 200))
+_TEXTS = (
+    ("funds", 2000),
+    ("approval_no", 120),
+    ("agency_agreement", 2000),
+    ("contact", 200),
+    ("ground_facts", 2000),
+    ("consent_no", 120),
+)
+_ON_FORM = (
+    "ground",
+    "ground_facts",
+    "region",
+    "agency_agreement",
+    "contact",
+    "budget",
+    "funds",
+    "approval_no",
+    "intent_at",
+    "consent_no",
+    "consent_on",
+)
+"""The fields of a filing in the order of the form."""
 
 
 @agency.page("/projects", needs=SEE)
@@ -46,10 +69,11 @@ def projects_page() -> str:
 def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, Any]:
     with reading() as view:
         buyers, agents = agency_queries.parties_of(view, "purchaser"), agency_queries.parties_of(view, "agency")
+        today = local_day(view.now)
         centre = agency_queries.centre_region(view)
     return {
         "near": near(centre),
-        "needs": _needs(form, card),
+        "needs": _needs(form, card, today),
         "regimes": [_offered(regime) for regime in REGIMES],
         "methods": {
             regime: [(one.id, one.name.text(language()), one.scope.text(language())) for one in laws]
@@ -60,6 +84,12 @@ def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, A
         "with_intention": [
             regime for regime in REGIMES if any(one.intake.asks("intent_at") for one in of_regime(regime))
         ],
+        "grounds": [
+            _ground_choice(one) for one in ([procedure_of(card)] if card else PROCEDURES) if one.intake.grounds
+        ],
+        "grounded": _only_for("ground_facts"),
+        "consents": _only_for("consent_no"),
+        "threshold": _threshold(today),
         "categories": labels("category", CATEGORIES),
         "kinds": labels("project_kind", KINDS[1:]),
         "buyers": buyers,
@@ -72,6 +102,32 @@ def _offered(regime: str) -> tuple[str, str, str]:
     """A regime to choose; where it has one procedure, with the scope of that, else each of them says its own."""
     laws = of_regime(regime)
     return regime, laws[0].law.text(language()), laws[0].scope.text(language()) if len(laws) == 1 else ""
+
+
+def _ground_choice(law: Procedure) -> tuple[str, str, list[tuple[str, str, str]]]:
+    """(name of the field, choices on which it depends, the cases in law that may be chosen)."""
+    offered = [(one.code, one.name.text(language()), one.basis) for one in law.intake.grounds]
+    return f"ground.{law.id}", _chosen(law), offered
+
+
+def _chosen(*laws: Procedure) -> str:
+    """The choices of regime and method that mean one of these procedures of one regime."""
+    regime = laws[0].regime
+    methods = f" method.{regime}=" + "|".join(one.id for one in laws)
+    return f"regime={regime}" + (methods if len(of_regime(regime)) > len(laws) else "")
+
+
+def _only_for(field: str) -> str:
+    """The choices of regime and method by which a filing may have to hold a field."""
+    return _chosen(*(one for one in PROCEDURES if one.intake.asks(field)))
+
+
+def _threshold(today: date) -> Money:
+    """The budget from which a consent to the method is needed (rules R-07, R-08)."""
+    regime, row = next(
+        (one.regime, needed.from_budget) for one in PROCEDURES for needed in one.intake.filing if needed.from_budget
+    )
+    return Money.rounded(rulebook.select(regime, today).rule(row).number)
 
 
 def _law_typed(form: Form) -> Procedure:
@@ -91,28 +147,40 @@ def field_words(field: str) -> str:
         "contact": _("Contact person"),
         "region": _("Division"),
         "intent_at": _("Intention published"),
+        "ground": _("Ground of the method"),
+        "ground_facts": _("Facts of the ground"),
+        "consent_no": _("Consent to the method"),
+        "consent_on": _("Day of the consent"),
     }[field]
 
 
-def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
+def _needs(form: Form, card: ProjectCard | None, today: date) -> list[dict[str, Any]]:
     """What filing needs: each field with its rule, whether the form holds it, and whether it is asked of this project at all; ``only``
-    names the choice on which that depends while the choice is open."""
+    names the choice on which that depends while the choice is open. What depends on the budget is asked for by the budget as saved."""
     law = procedure_of(card) if card else _law_typed(form)
     is_buyer = actor().role is Role.PURCHASER
-    asked = {gap.field for gap in projects.needed_to_file(law, by_agency=not is_buyer or bool(form.shown("agency")))}
+    budget = card.budget if card else Money.zero()
+    ground = form.shown(f"ground.{law.id}")
+    by_agency = not is_buyer or bool(form.shown("agency"))
+    wanted = projects.needed_to_file(law, budget, by_agency=by_agency, ground=ground, on=today)
+    asked = {gap.field for gap in wanted}
     only = {"agency_agreement": "agency" if is_buyer else ""}
-    laws = [procedure_of(card)] if card else [one for regime in REGIMES for one in of_regime(regime)]
-    for one in laws:
-        for needed in one.intake.filing:
-            if not all(other.intake.asks(needed.field) for other in laws):
-                only[needed.field] = f"regime={one.regime}"
-    every = {gap.field: gap for one in reversed(laws) for gap in projects.needed_to_file(one, by_agency=True)}
+    laws = [procedure_of(card)] if card else list(PROCEDURES)
+    for field in {needed.field for one in laws for needed in one.intake.filing}:
+        if not all(one.intake.asks(field) for one in laws):
+            only[field] = _only_for(field)
+    every = {
+        gap.field: gap
+        for one in reversed(laws)
+        for gap in projects.needed_to_file(one, budget, by_agency=True, ground=ground, on=today)
+    }
     return [
         {
             "field": gap.field,
+            "name": f"ground.{law.id}" if gap.field == "ground" else gap.field,
             "label": field_words(gap.field),
             "rule": gap.rule,
-            "there": bool(form.shown(gap.field).strip()),
+            "there": bool(form.shown(f"ground.{law.id}" if gap.field == "ground" else gap.field).strip()),
             "shown": gap.field in asked,
             "only": only.get(gap.field, ""),
         }
@@ -121,12 +189,12 @@ def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
 
 
 def _place_on_form(gap: projects.Gap) -> int:
-    return ("region", "agency_agreement", "contact", "budget", "funds", "approval_no", "intent_at").index(gap.field)
+    return _ON_FORM.index(gap.field)
 
 
 @agency.page("/projects/new", needs=Act.PROJECT_DRAFT)
 def new_project(form: Form | None = None) -> str:
-    form = form or Form.blank({"regime": REGIMES[0]})
+    form = form or Form.blank({"regime": REGIMES[0]} | {f"method.{one}": of_regime(one)[0].id for one in REGIMES})
     return render(
         "agency/project_form.html",
         form=form,
@@ -147,8 +215,19 @@ def _read_fields(form: Form, *, fixed: bool) -> dict[str, Any]:
     held["region"] = _read_division(form)
     for name, limit in _TEXTS:
         held[name] = form.text(name, needed=False, limit=limit, lines=limit > 1000)
-    day: date | None = form.day("intent_at", needed=False)
-    return held | {"intent_at": day}
+    for name in ("intent_at", "consent_on"):
+        held[name] = form.day(name, needed=False)
+    return held
+
+
+def _read_ground(form: Form, held: dict[str, Any], law: Procedure) -> None:
+    """The case in law for the method; what was written for another method before is dropped."""
+    if law.intake.grounds:
+        held["ground"] = form.choice(f"ground.{law.id}", [one.code for one in law.intake.grounds], needed=False)
+    else:
+        held |= {"ground": "", "ground_facts": ""}
+    if not law.intake.asks("consent_no"):
+        held |= {"consent_no": "", "consent_on": None}
 
 
 def _read_law(form: Form) -> dict[str, str]:
@@ -190,6 +269,7 @@ def do_draft_project() -> Any:
     else:
         held["purchaser"] = _read_party(form, "purchaser", needed=True)
     if of_regime(held["regime"]):
+        _read_ground(form, held, _law_typed(form))
         _check_kind(form, held, _law_typed(form))
     form.refuse_if_any()
     with work() as unit:
@@ -205,7 +285,10 @@ def _check_kind(form: Form, held: dict[str, Any], law: Procedure) -> None:
     elif held["kind"] not in law.intake.kinds:
         form.fault("kind", "form.required")
     if held["category"] in CATEGORIES and held["category"] not in law.intake.categories:
-        form.fault("category", "project.works_follow_tender_law", rule="R-03")
+        if law.intake.limits:
+            form.fault("category", "project.method_category", rule=law.intake.limits)
+        else:
+            form.fault("category", "project.works_follow_tender_law", rule="R-03")
 
 
 def attachments_of(view: View, ref: str) -> list[attachments.Attachment]:
@@ -257,9 +340,10 @@ def edit_project(ref: str, form: Form | None = None) -> Any:
     card = editable(ref)
     first = {
         name: getattr(card, name)
-        for name in ("name", "regime", "category", "kind", "intent_at", *(n for n, _l in _TEXTS))
+        for name in ("name", "regime", "category", "kind", "intent_at", "consent_on", *(n for n, _l in _TEXTS))
     }
     first |= {
+        f"ground.{card.method}": card.ground,
         "budget": card.budget if card.budget.is_positive else None,
         "region": region_label(card.region),
         "agency": _code_of_agency(card),
@@ -282,6 +366,7 @@ def do_edit_project(ref: str) -> Any:
     held = _read_fields(form, fixed=True)
     if actor().role is Role.PURCHASER:
         held["agency"] = _read_party(form, "agency", needed=False)
+    _read_ground(form, held, law)
     _check_kind(form, held, law)
     form.refuse_if_any()
     where = f"/agency/projects/{ref}"

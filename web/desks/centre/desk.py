@@ -3,7 +3,7 @@ here, and nothing tells how many bid."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, current_app
@@ -173,7 +173,9 @@ def _shown(card: ProjectCard, field: str) -> Any:
         return formatting.money(value, language()) if value.is_positive else ""
     if field == "region" and value:
         return full_name(value)
-    return formatting.day(value, language()) if field == "intent_at" and value else value or ""
+    if field == "ground" and value:
+        return words.state("method_ground", value, language()).text
+    return formatting.day(value, language()) if isinstance(value, date) else value or ""
 
 
 @desk.page("/filings/<ref>", needs=Act.PROJECT_ACCEPT)
@@ -181,11 +183,8 @@ def filing(ref: str, form: Form | None = None) -> str:
     with reading() as view:
         card = lot_cards.project_card(view, ref)
         missing = {gap.field: gap for gap in card.gaps}
-        fields = [
-            field
-            for field in CHECKED
-            if procedure_of(card).intake.asks(field) and not (field == "agency_agreement" and not card.agency)
-        ]
+        asked = {gap.field for gap in card.asked}
+        fields = [field for field in CHECKED if field in asked]
         rows = [(field, field_words(field), _shown(card, field), missing.get(field)) for field in fields]
         files = attached.rows(
             attachments.of_project(view.session, projects.project(view.session, ref).id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Response, current_app
@@ -17,7 +17,7 @@ from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.exact import written
 from trading.kernel.money import Money
 from trading.procedures import REGIMES, fields
-from trading.procedures.field import DIGEST, FAULT, MINOR, MOMENT, MONEY, NUMBERS, REGION, STATE, Field
+from trading.procedures.field import DAY, DIGEST, FAULT, MINOR, MOMENT, MONEY, NUMBERS, REGION, STATE, Field
 from trading.reports.savings import rate_pct
 from trading.reports.writers import inert
 from trading.rulebook import Rule
@@ -218,6 +218,8 @@ def field_text(field: Field, value: Any, speech: str, currency: str = "CNY") -> 
         return formatting.money(Money.parse(str(value), currency), speech)
     if field.kind == MINOR:
         return formatting.money(Money(int(value)), speech)
+    if field.kind == DAY:
+        return formatting.day(date.fromisoformat(str(value)), speech)
     if field.kind == MOMENT:
         return _moment(str(value), speech)
     if field.kind == DIGEST:

@@ -22,8 +22,8 @@ NEEDS = {
     "SERVICES": "所列服务的全部作业，服务期一年",
     "WORKS": "施工图和工程量清单所示的全部内容",
 }
-BY_PRICE = ("BEDS",)
-"""Beds of one standard: ranked by the lowest evaluated price, without a score sheet."""
+INQUIRIES = ("BEDS",)
+"""Beds of one standard are bought by inquiry: one price each, the lowest wins."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,12 @@ def parts(now: datetime) -> dict[str, Part]:
             opens_at or deadline,
             coefficients=plans.COEFFICIENTS if works else "",
             intent=intent,
-            scheme=plans.WORKS_SCHEME if works else plans.LOWEST_SCHEME if key in BY_PRICE else plans.GP_SCHEME,
+            scheme=plans.WORKS_SCHEME if works else plans.LOWEST_SCHEME if key in INQUIRIES else plans.GP_SCHEME,
             need=need or NEEDS["WORKS" if works else category],
             issue_at=issue_at,
             returned=key in ("CLASS", "REVIEW"),
+            method="M5" if key in INQUIRIES else "",
+            chosen=plans.INQUIRY if key in INQUIRIES else {},
         )
         made[key] = Part(plan, filed, stage, bidders, offers)
 

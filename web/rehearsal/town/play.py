@@ -15,7 +15,7 @@ from web.rehearsal.evaluation import Member
 from web.rehearsal.server import Stage
 from web.rehearsal.town import paper_words
 from web.rehearsal.town.papers import Papers
-from web.rehearsal.town.plans import BY_PRICE, Part
+from web.rehearsal.town.plans import Part
 
 OFFICER_NAMES = tuple(name for name, _side in OFFICERS)
 FORMS = {
@@ -94,15 +94,16 @@ def _awards(town: Town, parts: list[Part], deadline: datetime) -> list[tuple[dat
     """From the report to the contract; money goes back twice: to those who lost, and after the contract."""
     if not parts:
         return []
-    gp, works = ([one for one in parts if one.plan.regime == regime] for regime in ("GP", "WORKS"))
+    shown = [one for one in parts if one.plan.law.award.publicity is not None]
+    decided = [one for one in parts if one not in shown]
     signed = [one for one in parts if one.stage != "result"]
     late = signed and signed[0].stage == "contract"
     contracts = town.now - timedelta(days=3) if late else deadline + timedelta(days=11)
     found: list[tuple[datetime, Callable[[], None]]] = [
-        (deadline + timedelta(hours=6), partial(publicise, town, works)),
-        (deadline + timedelta(days=2), partial(award, town, gp)),
+        (deadline + timedelta(hours=6), partial(publicise, town, shown)),
+        (deadline + timedelta(days=2), partial(award, town, decided)),
         (deadline + timedelta(days=5), partial(refund, town, 1 if late else 0)),
-        (deadline + timedelta(days=9), partial(award, town, works)),
+        (deadline + timedelta(days=9), partial(award, town, shown)),
         (contracts, partial(contract, town, signed, publish=not late)),
     ]
     if not late:
@@ -203,11 +204,7 @@ def open_all(town: Town, parts: list[Part]) -> None:
     for one in parts:
         opening.open_lot(scene, people, one.plan, came=OFFICER_NAMES, bidders=[f"bidder{n}" for n in one.bidders])
     scene.together(
-        [
-            opening.draw_steps(scene, people, one.plan, "k", steered_by="host")
-            for one in parts
-            if one.plan.regime == "WORKS"
-        ]
+        [opening.draw_steps(scene, people, one.plan, "k", steered_by="host") for one in parts if one.plan.coefficients]
     )
     for one in parts:
         opening.sign_and_close(people, one.plan)
@@ -217,7 +214,7 @@ def evaluate(town: Town, parts: list[Part]) -> None:
     town.tell("、".join(one.plan.name for one in parts) + "：评标 / evaluation")
     scene, people = town.scene, town.people
     for one in parts:
-        if one.plan.regime == "GP":
+        if one.plan.law.qualifies:
             awarding.qualify(people, one.plan)
     panels = scene.together([evaluation.seat_panel_steps(scene, people, one.plan) for one in parts])
     whole: list[tuple[Part, list[Member]]] = []
@@ -227,10 +224,10 @@ def evaluate(town: Town, parts: list[Part]) -> None:
             town.panel = panel
             evaluation.commit(scene, one.plan, panel[:COMMITTED], points)
             continue
-        if one.plan.key not in BY_PRICE:
+        if one.plan.scores:
             evaluation.commit(scene, one.plan, panel, points)
         whole.append((one, panel))
-    scored = [(one.plan, panel) for one, panel in whole if one.plan.key not in BY_PRICE]
+    scored = [(one.plan, panel) for one, panel in whole if one.plan.scores]
     scene.together([evaluation.reveal_steps(scene, plan, panel) for plan, panel in scored])
     for one, panel in whole:
         evaluation.report(scene, one.plan, panel)
@@ -323,6 +320,7 @@ def filings(town: Town) -> None:
             "/agency/acts/draft-project",
             {
                 "regime": "GP",
+                "method.GP": "M1",
                 "name": name,
                 "category": "SERVICES",
                 "kind": "",

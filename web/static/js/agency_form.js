@@ -5,13 +5,14 @@ const valueOf = (form, name) => {
   return (radio ?? form.elements[name])?.value?.trim() ?? "";
 };
 
-// A field or row marked data-only="name=value" belongs to one choice; "name" alone to any choice but none.
-const fits = (form, rule) => {
+// A field or row marked data-only="name=value|value" belongs to these choices; "name" alone to any choice but none; of several rules with a
+// blank between each must hold.
+const fits = (form, rules) => rules.split(" ").every((rule) => {
   const [name, wanted] = rule.split("=");
   if (!form.elements[name]) return true;
   const value = valueOf(form, name);
-  return wanted === undefined ? value !== "" : value === wanted;
-};
+  return wanted === undefined ? value !== "" : wanted.split("|").includes(value);
+});
 
 for (const form of document.querySelectorAll("[data-agency-form] form")) {
   const rows = [...document.querySelectorAll("[data-needs]")];

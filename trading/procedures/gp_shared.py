@@ -1,0 +1,67 @@
+"""Parts that the procedures of the Government Procurement Law have in common."""
+
+from trading.procedures.procedure import (
+    ANNOUNCED,
+    NOTICE_ENDS,
+    OPENED,
+    RESULT_ENDS,
+    SIGNED,
+    AwardRule,
+    ContractRule,
+    Money,
+    Needed,
+    Refund,
+    Remedies,
+    RuleRef,
+    Window,
+    Words,
+)
+
+LAW = Words("政府采购", "Government procurement")
+_CHALLENGE = RuleRef("T-21")
+
+FILING = (
+    Needed("approval_no", "project.gap_plan"),
+    Needed("budget", "project.gap_budget"),
+    Needed("funds", "project.gap_funds"),
+    Needed("agency_agreement", "project.gap_agreement", of_agency=True),
+    Needed("contact", "project.gap_contact"),
+    Needed("region", "project.gap_region"),
+    Needed("intent_at", "project.gap_intent", RuleRef("A-06")),
+)
+CHOSEN = (
+    Needed("ground", "project.gap_ground"),
+    Needed("ground_facts", "project.gap_ground_facts"),
+    Needed("consent_no", "project.gap_consent", RuleRef("R-08"), from_budget=RuleRef("R-07")),
+    Needed("consent_on", "project.gap_consent_day", RuleRef("R-08"), from_budget=RuleRef("R-07")),
+)
+"""What a filing holds beside where the open tender is not used: the ground in law with its facts, and from the open-tender threshold on
+the consent of the finance department (rules R-07, R-08)."""
+
+AWARD_RULE = AwardRule(publicity=None, decide=RuleRef("T-11"), announce=RuleRef("T-12"), shown=RuleRef("T-13"))
+CONTRACT_RULE = ContractRule(sign=RuleRef("T-14"), publish=RuleRef("T-15"), file=RuleRef("T-16"))
+
+REMEDIES = Remedies(
+    kind="challenge",
+    windows=(
+        Window("documents", NOTICE_ENDS, _CHALLENGE, _CHALLENGE),
+        Window("opening", OPENED, _CHALLENGE, _CHALLENGE),
+        Window("result", RESULT_ENDS, _CHALLENGE, _CHALLENGE),
+    ),
+    answer=RuleRef("T-22"),
+    complaint=RuleRef("T-23"),
+    complaint_examined=RuleRef("T-23b"),
+    complaint_decided=RuleRef("T-23b.decide"),
+    stops=("contract",),
+    upheld_stops=("contract",),
+    forfeit=_CHALLENGE,
+    forfeit_by="challenge",
+    complaint_suspends=RuleRef("T-23b.suspend"),
+)
+MONEY = Money(
+    refunds=(Refund("award_notice_sent_losers", ANNOUNCED, losers=True), Refund("contract_signed_winner", SIGNED)),
+    grounds=("D-42", "D-43"),
+    goes_to="treasury",
+    missing="E-25",
+)
+ABNORMAL_PRICES = (RuleRef("2.9.mean"), RuleRef("2.9.second"), RuleRef("2.9.ceiling"))
