@@ -30,7 +30,7 @@ from trading.kernel.work import UnitOfWork, View
 from trading.procedures import fields, procedure_of
 from trading.procedures.field import TEXT
 from trading.rulebook import Finding, calendars
-from trading.tendering import documents, notices, signed_terms
+from trading.tendering import documents, invitations, notices, signed_terms
 from trading.tendering.documents import TenderDocument
 from trading.tendering.notices import Notice
 from trading.tendering.planning import (
@@ -87,6 +87,7 @@ def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[F
     if lot.ceiling > lot.budget and procedure_of(lot).ceiling_within is not None:
         faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text())
     check_deposit(faults, "", lot.project, lot.budget, lot.deposit, book_of(lot, now))
+    invitations.check(faults, session, lot, now)
     if not lot.scheme:
         faults.add("scheme", "lot.no_scheme")
     if not lot.form:
@@ -156,6 +157,7 @@ def publish(work: UnitOfWork, lot: Lot, *, text: str = "", seen: int | None = No
         text=text.strip(),
         until=notice_until(lot, now, book, calendar),
     )
+    invitations.send(work, lot)
     return Published(notice, tuple(one for one in findings if one.severity == "warning"))
 
 

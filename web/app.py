@@ -25,7 +25,7 @@ from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from trading.procedures import procedure_of
 from web import catalogues, release, words
-from web.http import gate, login, refusals
+from web.http import gate, login, refusals, vocabulary
 from web.http.addresses import AddressedApp, refuse_odd_arguments
 from web.http.files_host import FilesHost
 from web.http.layout import Frame, Link, RoleChoice, address
@@ -110,6 +110,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     login.install(app, office)
     refusals.install(app)
     formatting.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
+    vocabulary.install(app, _language)
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals["procedure_of"] = procedure_of

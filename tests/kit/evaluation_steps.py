@@ -19,8 +19,9 @@ from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import conclusion, report
 from evaluation.scoring import price_review, reviews, schemes, sheets
 from tests.kit import kept, opening_steps, sealing
+from tests.kit.methods import law_of
 from tests.kit.opening_steps import turn
-from tests.kit.schemes import SCHEMES
+from tests.kit.schemes import scheme_of
 from tests.kit.world import PASSWORD, SETUP, World, password_hash
 from trading.awarding import awards
 from trading.custody import officers
@@ -94,7 +95,7 @@ def published(world: World, regime: str = "GP", scheme: dict[str, Any] | None = 
     """A lot open for bids under a validated scheme."""
     ref = world.lot("READY", regime, **({"deposit": Money.zero("CNY")} | changes))
     with world.work("agent") as work:
-        schemes.set_scheme(work, world.lot_in(work, ref), scheme or SCHEMES[regime])
+        schemes.set_scheme(work, world.lot_in(work, ref), scheme or scheme_of(regime))
     world.publish(ref)
     world.issue(ref)
     return ref
@@ -402,9 +403,9 @@ def score_opened(
     amounts: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
     """From the opening to revealed sheets."""
-    if regime == "GP":
+    if law_of(regime).qualifies:
         qualify(world, ref)
-    told = schemes.read(scheme or SCHEMES[regime])
+    told = schemes.read(scheme or scheme_of(regime))
     if told.draws_coefficient:
         opening_steps.draw_coefficient(world, ref)
     seated(world, ref, **(panel or {}))

@@ -19,6 +19,7 @@ from crypto.opening import CheckedSet
 from crypto.opening import release_shares as make_shares
 from crypto.signatures import countersign, sign
 from tests.kit import kept, sealing
+from tests.kit.methods import law_of
 from tests.kit.world import OFFICERS, World
 from trading import draws, timeline
 from trading.custody import officers
@@ -35,7 +36,7 @@ FORMS: dict[str, dict[str, str]] = {
 
 def form(regime: str = "GP", **changes: str) -> dict[str, str]:
     """What a bid announces, with changes."""
-    return FORMS[regime] | changes
+    return FORMS[law_of(regime).regime] | changes
 
 
 def bid(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.kit.methods import law_of
+
 SCHEMES: dict[str, dict[str, Any]] = {
     "GP": {
         "v": 1,
@@ -61,3 +63,10 @@ SCHEMES: dict[str, dict[str, Any]] = {
     },
 }
 """One scheme a regime, valid under the rules of the world's day; then one by price for each."""
+
+
+def scheme_of(regime: str) -> dict[str, Any]:
+    """How the bids of a procedure are ranked: as is usual in its regime, else by the first method it allows."""
+    law = law_of(regime)
+    usual = SCHEMES[law.regime]
+    return usual if usual["method"] in law.evaluation else SCHEMES[law.evaluation[0]]

@@ -20,9 +20,9 @@ from crypto import headers, hpke, keys, passwords, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from crypto.policies import policy_id
 from evaluation.scoring import schemes
-from tests.kit import kept
+from tests.kit import kept, methods
 from tests.kit.office import make_office
-from tests.kit.schemes import SCHEMES
+from tests.kit.schemes import scheme_of
 from trading import publication
 from trading.bidding import floods, participants
 from trading.custody import officers, policies
@@ -32,7 +32,7 @@ from trading.kernel.clock import SetClock
 from trading.kernel.money import Money
 from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import enrolments, parties
-from trading.tendering import documents, projects, tenders
+from trading.tendering import documents, invitations, projects, tenders
 from trading.tendering.tenders import Lot
 
 SETUP = Actor(Role.SECURITY_ADMIN, name="setup")
@@ -231,9 +231,9 @@ class World:
     def project_fields(self, regime: str = "GP") -> dict[str, Any]:
         fields: dict[str, Any] = {
             "name": "开平区中小学多媒体设备采购",
-            "regime": regime,
-            "category": "GOODS" if regime == "GP" else "WORKS",
-            "kind": "" if regime == "GP" else "CONSTRUCTION",
+            **methods.chosen(regime),
+            "category": "WORKS" if methods.is_works(regime) else "GOODS",
+            "kind": "CONSTRUCTION" if methods.is_works(regime) else "",
             "budget": Money.parse("3000000"),
             "region": "130205",
             "funds": "财政资金，已落实",
@@ -271,7 +271,7 @@ class World:
             "qualification": "符合政府采购法第二十二条",
             "contact": "李工 0315-3111111",
             "place": "第一开标室",
-            "coefficients": [] if regime == "GP" else ["0.95", "0.96", "0.97", "0.98"],
+            "coefficients": ["0.95", "0.96", "0.97", "0.98"] if methods.is_works(regime) else [],
         }
 
     @kept.act
@@ -306,7 +306,10 @@ class World:
         with self.work("agent") as work:
             lot = self.lot_in(work, ref)
             tenders.plan(work, lot, deadline=deadline, clarify_until=deadline - timedelta(days=5))
-            schemes.set_scheme(work, lot, SCHEMES[lot.regime])
+            schemes.set_scheme(work, lot, scheme_of(lot.method))
+            if invitations.is_invited_only(lot):
+                codes = [parties.party(work.session, self.party_ids[name]).code for name in self.bidders]
+                invitations.invite(work, lot, codes)
             documents.add(work, lot, name="招标文件.pdf", blob=blob)
         self.name_officers(ref)
         self.offer_keys(ref)

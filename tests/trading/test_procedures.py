@@ -15,7 +15,7 @@ from tests.kit.world import World
 from trading import procedures, timeline
 from trading.kernel.access import ROLES, Actor, Role
 from trading.kernel.errors import WrongStep
-from trading.procedures import PROCEDURES, Procedure
+from trading.procedures import PROCEDURES, Procedure, fields
 from trading.procedures.procedure import rule_refs
 from trading.remedies import disputes
 from trading.rulebook import Rulebook
@@ -152,9 +152,14 @@ def test_the_least_number_comes_from_the_rulebook(law: Procedure) -> None:
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("budget", ["1", "9999999.99", "10000000", "50000000"])
 def test_the_least_panel_is_that_of_the_vectors(budget: str, large: bool) -> None:
-    for law, method in zip(PROCEDURES, ("gp_tender", "works_tender"), strict=True):
+    called = {"P-02": "gp_tender", "P-03": "inquiry", "P-01": "works_tender"}
+    for law in PROCEDURES:
+        over = Fraction(budget) >= book_of(law).rule("R-07").number if law.panel.members == "P-03" else False
         wanted = minimum_members(
-            method, Fraction(budget), at_or_over_open_tender_threshold=False, technically_complex=large
+            called[law.panel.members],
+            Fraction(budget),
+            at_or_over_open_tender_threshold=over,
+            technically_complex=large,
         )
         assert law.panel.least(book_of(law), Fraction(budget), complex=large) == wanted
         assert law.panel.least(book_of(law), Fraction(budget), large_impact=large) == wanted
@@ -162,11 +167,14 @@ def test_the_least_panel_is_that_of_the_vectors(budget: str, large: bool) -> Non
 
 @every
 def test_each_notice_of_a_lot_played_through_says_what_is_declared(law: Procedure, world: World) -> None:
-    ref = stages.contracted(world, law.regime)
+    ref = stages.contracted(world, law.id)
     timeline.take_due(world.office)
     with world.view("clock") as view:
         lot = world.lot_in(view, ref)
         assert lot.state == "CLOSING" and lot.method == law.id
         posted = {row.kind: row for row in view.session.scalars(select(Notice).where(Notice.lot_id == lot.id))}
     for rule in law.notices:
-        assert set(rule.fields) == set(posted[rule.kind].body), rule.kind
+        chosen = (
+            {one.name for one in fields.of_notice(rule.kind) if one.only == "ground"} if law.intake.grounds else set()
+        )
+        assert set(rule.fields) | chosen == set(posted[rule.kind].body), rule.kind

@@ -23,7 +23,7 @@ from trading.kernel.signed import Difference
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Party
-from trading.tendering import signed_terms
+from trading.tendering import invitations, signed_terms
 from trading.tendering.projects import is_of
 from trading.tendering.tenders import Lot
 
@@ -137,7 +137,7 @@ def take_part(work: UnitOfWork, lot: Lot) -> Participant:
     """A party takes part, from the issue of documents until the signed deadline; doing it twice is harmless. It asks for nothing but a
     sign-in.
 
-    Refuses: NotAllowed (not a bidder, own tender), WrongStep, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
+    Refuses: NotAllowed (not a bidder, own tender, not invited), WrongStep, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
     """
     work.require(Act.LOT_TAKE_PART)
     party = parties.own_party(work)
@@ -154,6 +154,7 @@ def take_part(work: UnitOfWork, lot: Lot) -> Participant:
         if has_left(work, found):
             raise Conflict("participant.left", ref=lot.ref)
         return found
+    invitations.require_invited(work, lot, party)
     new = Participant(
         lot_id=lot.id,
         party_id=party.id,

@@ -371,6 +371,12 @@ def check_fact_of(payload: str, key: str, value: str) -> bool:
     return bool(record["facts"].get(key) == _fact(key, value, unb64u(record["salt"])))
 
 
+def names(payload: str, key: str, value: str) -> bool:
+    """Whether a record's list of hidden facts names this value: for those who may know the value and must prove it."""
+    record = json.loads(payload)
+    return _fact("", Hidden(value), unb64u(record["salt"])) in record["facts"].get(key, ())
+
+
 def differing(payload: str, name: str, values: Mapping[str, Any]) -> str | None:
     """The first of some values that a record's hidden facts ``name`` do not bind, "" where they bind them all; None where the record has
     no such facts."""

@@ -17,6 +17,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "officers.changed",
         "officers.changed_dead",
         "bid.copy_wanted",
+        "lot.invited",
     ),
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called", "award.reviewed_again"),

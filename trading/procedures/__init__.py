@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from trading.procedures import gp_inquiry, gp_open_tender, works_open_tender
+from trading.procedures import gp_inquiry, gp_open_tender, works_invited_tender, works_open_tender
 from trading.procedures.procedure import Procedure
 
-PROCEDURES: tuple[Procedure, ...] = (gp_open_tender.PROCEDURE, gp_inquiry.PROCEDURE, works_open_tender.PROCEDURE)
+PROCEDURES: tuple[Procedure, ...] = (
+    gp_open_tender.PROCEDURE,
+    gp_inquiry.PROCEDURE,
+    works_open_tender.PROCEDURE,
+    works_invited_tender.PROCEDURE,
+)
 REGIMES = tuple(dict.fromkeys(one.regime for one in PROCEDURES))
 _BY_ID = {one.id: one for one in PROCEDURES}
 

@@ -24,6 +24,7 @@ from trading.procedures.procedure import (
     Words,
 )
 from trading.procedures.shared import AWARD, CONTRACT, OPENING_RECORD, RESULT, TENDER
+from trading.procedures.vocabulary import responses
 from trading.rulebook import GP
 
 PROCEDURE = Procedure(
@@ -40,16 +41,7 @@ PROCEDURE = Procedure(
         kinds=("",),
         transaction_category="D99",
         filing=(*FILING, *CHOSEN),
-        grounds=(
-            Ground(
-                "standard_goods",
-                Words(
-                    "规格、标准统一，现货货源充足且价格变化幅度小",
-                    "uniform specification, ample stock, prices that move little",
-                ),
-                "GPL art. 32",
-            ),
-        ),
+        grounds=(Ground("standard_goods", "GPL art. 32"),),
         limits="GPL art. 32",
     ),
     path=Path(
@@ -131,4 +123,10 @@ PROCEDURE = Procedure(
     consortium="GPReg art. 22",
     intention=RuleRef("A-06"),
     abnormal_prices=ABNORMAL_PRICES,
+    vocabulary=responses(
+        documents="询价通知书",
+        notice=("询价公告", "Inquiry notice"),
+        panel=("询价小组", "inquiry panel"),
+        documents_en="inquiry documents",
+    ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 
+from trading.procedures.vocabulary import USUAL, Vocabulary
 from trading.rulebook import Rulebook
 
 OPENED, CONFIRMATION_ENDS, NOTICE_ENDS, DEADLINE = "opened", "confirmation_ends", "notice_period_ends", "bid_deadline"
@@ -66,7 +67,6 @@ class Ground:
     """A case in which the law allows a method that is not the open tender; ``basis``: the article."""
 
     code: str
-    name: Words
     basis: str
 
 
@@ -143,6 +143,13 @@ class Minimum:
     def all_revoked(self, book: Rulebook, received: int, revoked: int) -> bool:
         """Whether nothing is left of the tender once bids lost by their own bidders count as revoked. Refuses: NotFound."""
         return self.lapses_when_revoked and (received < self.bidders(book) or revoked == received)
+
+
+@dataclass(frozen=True)
+class InvitationRule:
+    """Only invited bidders may take part, ``least`` of them or more."""
+
+    least: RuleRef
 
 
 @dataclass(frozen=True)
@@ -295,7 +302,8 @@ class Procedure:
     parted; ``evaluation``: ids of the evaluation methods a scheme may use; ``coefficient``: whether one may be drawn for the price formula;
     ``base_price``, ``intention``: rule, None where there is no such thing; ``ceiling``: rule of a price above it; ``ceiling_within``: rule
     by which it stays within the budget, None where it may be above; ``abnormal_prices``: rows by which a low price is prompted for;
-    ``consortium``: article on bidding both alone and jointly."""
+    ``consortium``: article on bidding both alone and jointly; ``invitation``: rule on who is invited, None where everybody may bid;
+    ``vocabulary``: its words where the platform's usual ones are others."""
 
     id: str
     regime: str
@@ -322,6 +330,8 @@ class Procedure:
     base_price: RuleRef | None = None
     intention: RuleRef | None = None
     abnormal_prices: tuple[RuleRef, ...] = ()
+    invitation: InvitationRule | None = None
+    vocabulary: Vocabulary = USUAL
 
     def reviews_kind(self, kind: str) -> bool:
         """Whether there is a review of this kind."""

@@ -17,6 +17,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import UnitOfWork, View
+from trading.tendering import invitations
 from trading.tendering.projects import is_of, require_tie
 from trading.tendering.tenders import Lot, require_draft
 
@@ -60,9 +61,12 @@ def standing(session: Session, lot: Lot) -> list[TenderDocument]:
 
 
 def may_take(view: View, lot: Lot) -> bool:
-    """Purchaser and agency always; everybody once documents are issued (rule A-02: none is held back; nobody is asked who they are)."""
+    """Purchaser and agency always; everybody once documents are issued (rule A-02: none is held back; nobody is asked who they are); of an
+    invited tender those who are invited."""
+    if is_of(lot.project, view.actor.party_id):
+        return True
     issued = lot.published_at is not None and lot.issue_at is not None and view.now >= lot.issue_at
-    return issued or is_of(lot.project, view.actor.party_id)
+    return issued and invitations.may_read(view, lot)
 
 
 def document(view: View, lot: Lot, document_id: int) -> TenderDocument:

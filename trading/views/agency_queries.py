@@ -22,6 +22,7 @@ from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.parties.parties import Party
+from trading.procedures import find
 from trading.remedies import disputes
 from trading.rulebook import calendars
 from trading.rulebook.timetable import Bound
@@ -139,6 +140,24 @@ def parties_of(view: View, kind: str) -> list[tuple[str, str]]:
         select(parties.Party.code, parties.Party.name).where(parties.Party.kind == kind).order_by(parties.Party.name)
     )
     return [(code, name) for code, name in rows]
+
+
+def invites(view: View, path: str) -> bool:
+    """Whether an address below ``/agency/lots/`` is of an own lot that only the invited may take part in."""
+    parts = path.split("/")
+    if len(parts) < 4 or parts[2] != "lots":
+        return False
+    method = view.session.scalar(
+        select(Project.method)
+        .join(Tender)
+        .join(Lot, Lot.tender_id == Tender.id)
+        .where(
+            Lot.ref == parts[3],
+            or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id),
+        )
+    )
+    law = find(method) if method else None
+    return law is not None and law.invitation is not None
 
 
 def candidates(view: View, lot: Lot) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,8 @@ PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R
 class Plan:
     """What a tender of the play is about. Money as text in yuan, moments aware. ``issue_at``: documents later than the notice;
     ``returned``: filed with two gaps first, which the centre returns; ``documents``: kind → (name, bytes) of the tender's documents;
-    ``method``: by which procedure, the usual one of the regime where none is named; ``chosen``: the fields that say why."""
+    ``method``: by which procedure, the usual one of the regime where none is named; ``chosen``: the fields that say why;
+    ``invited``: names in the cast of those invited, where only they may bid."""
 
     key: str
     name: str
@@ -46,6 +47,7 @@ class Plan:
     documents: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     method: str = ""
     chosen: Mapping[str, str] = field(default_factory=dict)
+    invited: Sequence[str] = ()
     project: str = ""
     ref: str = ""
 
@@ -141,6 +143,9 @@ def draft_tender(scene: Stage, cast: Cast, plan: Plan) -> None:
             {"kind": kind},
             files={"file": (name, data, "application/pdf")},
         )
+    if plan.invited:
+        called = "\n".join(cast[name].code for name in plan.invited)
+        agent.send(f"{lot}/invited", f"{lot}/acts/invite", {"called": called})
     page = agent.get(f"{lot}/scheme")
     offered = {name: None for name, _value in page.form(f"{lot}/acts/scheme").fields if name.startswith("criteria.")}
     agent.send(page, f"{lot}/acts/scheme", {**offered, **plan.scheme})

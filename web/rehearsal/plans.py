@@ -1,4 +1,4 @@
-"""What the four tenders of a rehearsal are about: an open tender, an inquiry, a works tender, and one that fails with two bidders."""
+"""What the four tenders of a rehearsal are about: an open tender, an inquiry, a works tender, and an invited one that two bids fail."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ WORKS_SCHEME = _scheme(
 )
 LOWEST_SCHEME = {"method": "GP_LOWEST", "tie": "purchaser", "small_firm": "10", "uniform": "yes"}
 """The lowest evaluated price: nothing is scored."""
+FEW = {"ground.M9": "few_bidders", "ground_facts": "桥梁水下加固须专业承包一级资质和潜水队伍，本省仅有数家具备"}
 INQUIRY = {"ground.M5": "standard_goods", "ground_facts": "规格统一的现货，本地供货商十余家，近一年价格变动不足 3%"}
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
 
@@ -80,5 +81,21 @@ def plans(start: datetime) -> dict[str, Plan]:
             chosen=INQUIRY,
             scheme=LOWEST_SCHEME,
         ),
-        "D": _goods("D", "春晓区图书馆座椅采购", "600000.00", "12000.00", at, "2026-01-15"),
+        "D": Plan(
+            "D",
+            "春晓区柳河桥水下加固工程施工",
+            "WORKS",
+            "WORKS",
+            "CONSTRUCTION",
+            "builder",
+            "works",
+            "6000000.00",
+            "120000.00",
+            at,
+            at,
+            coefficients=COEFFICIENTS,
+            scheme=WORKS_SCHEME,
+            method="M9",
+            chosen=FEW,
+        ),
     }

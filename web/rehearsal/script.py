@@ -70,6 +70,7 @@ def prepare(scene: Stage, cast: Cast, *, bidders: int, seed: int, start: datetim
         "C": Story(found["C"], names[:3]),
         "D": Story(found["D"], names[:2]),
     }
+    found["D"].invited = names[:3]
     return Play(scene, cast, stories, random.Random(seed), tell)
 
 

@@ -59,15 +59,13 @@ def purchaser_code(rooms: Rooms) -> str:
         return agency_queries.parties_of(view, "purchaser")[0][0]
 
 
-def test_each_declared_procedure_of_a_regime_is_offered_and_one_alone_is_not_asked_for(
-    rooms: Rooms, agent: Person
-) -> None:
+def test_each_declared_procedure_of_a_regime_is_offered(rooms: Rooms, agent: Person) -> None:
     page = agent.get("/agency/projects/new").text
     assert [one in page for one in ('name="method.GP" value="M1"', 'name="method.GP" value="M5"')] == [
         True,
         True,
     ]
-    assert "method.WORKS" not in page
+    assert 'name="method.WORKS" value="M9"' in page
     asked = DRAFT | {"purchaser": purchaser_code(rooms), "budget": "300 万元"}
     wrong = send(agent, "/agency/projects/new", "draft-project", **asked | {"method.GP": ""})
     assert wrong.status_code == 422 and 'href="#f-method.GP"' in wrong.text
@@ -211,7 +209,7 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
 
 def test_what_filing_needs_is_marked_before_anything_is_saved(rooms: Rooms, agent: Person) -> None:
     page = agent.get("/agency/projects/new").text
-    assert page.count('class="forfiling"') == 12 and "还缺 7 项才能提交" in page  # eleven fields and the legend
+    assert page.count('class="forfiling"') == 13 and "还缺 7 项才能提交" in page  # twelve fields and the legend
     assert 'href="#f-approval_no"' in page and 'data-only="regime=GP"' in page
     where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **DRAFT))
     edit = agent.get(where + "/edit").text

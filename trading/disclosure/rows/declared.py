@@ -39,6 +39,7 @@ AUDITED: Declared = {
         "the closing": "closed_at",
         "the notice of failure": "failure failure_reason",
     },
+    "invitation": {"the names that the record of its invitations binds": "lot_id party_id"},
     "tender": {_NOTICE: "ref title"},
     "project": {_NOTICE: fields.columns("project", BY_NOTICE)},
     "notice": {_RECORD: "lot_id kind title body text published_at until version document_hash"},
@@ -123,6 +124,7 @@ FREE: Declared = {
     "flood_waiting": {"what waits for its tick; an entry in no list is named": "*"},
     "lot": {_FORM: "version", "where it came from, shown and never decided by": "predecessor_id"},
     "tender": {_DRAFT: "project_id made_at"},
+    "invitation": {_DRAFT: "made_at"},
     "project": {
         _DRAFT: "ref kind budget_minor currency funds approval_no intent_at agency_agreement contact state version returns made_at"
         " first_filed_at filed_at returned_at accepted_at gaps"

@@ -26,7 +26,7 @@ from trading.kernel.signed import Difference
 from trading.kernel.work import View
 from trading.parties.parties import Party
 from trading.remedies import complaints, disputes
-from trading.tendering import enquiries, notices, signed_terms
+from trading.tendering import enquiries, invitations, notices, signed_terms
 from trading.tendering.documents import TenderDocument
 from trading.tendering.enquiries import Enquiry
 from trading.tendering.tenders import Lot
@@ -227,6 +227,7 @@ def _award(view: View, lot: Lot) -> Iterator[Difference]:
 
 CHECKS = (
     _terms,
+    invitations.differences,
     _end,
     _notices,
     _documents,

@@ -12,7 +12,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.work import View
 from trading.rulebook import calendars
-from trading.views import agency_waiting, lot_cards
+from trading.views import agency_queries, agency_waiting, lot_cards
 from trading.views.agency_waiting import Waiting
 from web.desks.agency import (
     answers as agency_answers,
@@ -22,6 +22,7 @@ from web.desks.agency import (
     checks,
     copy,
     documents,
+    invitations,
     keys,
     papers,
     reopened,
@@ -53,6 +54,7 @@ __all__ = [
     "copy",
     "desk",
     "documents",
+    "invitations",
     "keys",
     "papers",
     "reopened",
@@ -147,6 +149,7 @@ def rail() -> list[Group]:
             return []
         found = _waiting(view)
         kept = forfeits.to_decide(view) if may(view.actor, Act.AWARD_DECIDE) else 0
+        by_invitation = agency_queries.invites(view, path)
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]
 
@@ -176,18 +179,19 @@ def rail() -> list[Group]:
     groups = [Group(_("Purchasing"), tuple(own)), Group(_("To answer"), tuple(answers))]
     parts = path.split("/")
     if len(parts) > 3 and parts[2] == "lots":
-        groups.insert(1, _of_lot(parts[3], path))
+        groups.insert(1, _of_lot(parts[3], path, invites=by_invitation))
     return groups
 
 
-def _of_lot(ref: str, path: str) -> Group:
-    """The pages of the lot one is at, in the order of its road."""
+def _of_lot(ref: str, path: str, *, invites: bool) -> Group:
+    """The pages of the lot one is at, in the order of its road; ``invites``: whether only the invited may take part."""
     base = f"/agency/lots/{ref}"
     pages = [
         (_("Overview"), base),
         (_("Content"), base + "/edit"),
         (_("Timetable"), base + "/timetable"),
         (_("Documents"), base + "/documents"),
+        *([(_("Invitations"), base + "/invited")] if invites else []),
         (_("Criteria"), base + "/scheme"),
         (_("Key holders"), base + "/keys"),
         (_("Questions and corrections"), base + "/clarify"),

@@ -85,7 +85,7 @@ def lots_page() -> str:
 
 def place_of(where: str) -> str:
     """Which page of preparation mends a fault of publication."""
-    if where in ("scheme", "documents"):
+    if where in ("scheme", "documents", "invited"):
         return where
     if where.partition(".")[0] in ("officers", "policy", "drill"):
         return "keys"
@@ -99,6 +99,7 @@ def checklist(view: View, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], 
         "edit": _("Content of the lot"),
         "timetable": _("Timetable"),
         "documents": _("Documents"),
+        **({"invited": _("Invitations")} if procedure_of(lot).invitation else {}),
         "scheme": _("Criteria"),
         "keys": _("Key holders and drill"),
     }
@@ -181,7 +182,8 @@ def _said_of(lot: Lot) -> list[tuple[str, str]]:
     for one in fields.asked():
         if one.ask and one.ask.part != NAME and (lot.coefficients or not one.ask.coefficient):
             label = one.label or one.ask.label
-            rows.append((label.text(_lang()), field_text(one, one.plain(lot), _lang(), lot.currency) or "–"))
+            said = procedure_of(lot).vocabulary.said(label.text(_lang()), _lang())
+            rows.append((said, field_text(one, one.plain(lot), _lang(), lot.currency) or "–"))
     return rows
 
 

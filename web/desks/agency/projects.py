@@ -23,6 +23,7 @@ from trading.tendering import projects, tenders
 from trading.tendering.projects import CATEGORIES, KINDS
 from trading.views import agency_queries, lot_cards
 from trading.views.lot_cards import ProjectCard
+from web import words
 from web.desks.agency.room import SEE, agency, crumbs_of, labels
 from web.http import attached
 from web.http.forms import Form
@@ -106,7 +107,9 @@ def _offered(regime: str) -> tuple[str, str, str]:
 
 def _ground_choice(law: Procedure) -> tuple[str, str, list[tuple[str, str, str]]]:
     """(name of the field, choices on which it depends, the cases in law that may be chosen)."""
-    offered = [(one.code, one.name.text(language()), one.basis) for one in law.intake.grounds]
+    offered = [
+        (one.code, words.state("method_ground", one.code, language()).text, one.basis) for one in law.intake.grounds
+    ]
     return f"ground.{law.id}", _chosen(law), offered
 
 

@@ -11,7 +11,7 @@ from deposits.views.own_lots import OwnLot
 from trading.kernel.work import View
 from trading.procedures import procedure_of
 from trading.remedies import disputes
-from trading.tendering import enquiries
+from trading.tendering import enquiries, invitations
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.bidder.room import lang, zone
@@ -149,6 +149,20 @@ def objection_duties(view: View) -> list[Duty]:
             act=_("Read the answer"),
         )
         for row in fresh
+    ]
+
+
+def invitation_duties(view: View, taken: set[str]) -> list[Duty]:
+    """Lots we are invited to and do not take part in yet; ``taken``: those we do."""
+    return [
+        Duty(
+            _("You are invited to bid: %(lot)s", lot=lot.name),
+            f"/bidder/lots/{lot.ref}",
+            until=lot.deadline,
+            act=_("Look at it"),
+        )
+        for lot in invitations.own(view)
+        if lot.ref not in taken and lot.deadline is not None and view.now < lot.deadline
     ]
 
 

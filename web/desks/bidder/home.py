@@ -13,9 +13,10 @@ from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import View
 from trading.opening import ceremony
+from trading.procedures import procedure_of
 from trading.views import lot_cards
 from web.desks.bidder import agenda
-from web.desks.bidder.duties import duties, objection_duties
+from web.desks.bidder.duties import duties, invitation_duties, objection_duties
 from web.desks.bidder.losses import losses
 from web.desks.bidder.room import SEE, bidder, can, lang, own_lot, zone
 from web.desks.hall.cards import said_of
@@ -61,12 +62,16 @@ def index() -> str:
         others_due = [
             one for one in duties(view, lots) if not any(one.href == f"/bidder/lots/{ref}/opening" for ref in held_up)
         ]
-        todo = [*under_way, *sorted_duties([*others_due, *today, *objection_duties(view)], view.now)]
         mine = {one.card.ref for one in lots}
+        asked = [*others_due, *today, *objection_duties(view), *invitation_duties(view, mine)]
+        todo = [*under_way, *sorted_duties(asked, view.now)]
         others = [
             card
             for card in lot_cards.published_lots(view, states=("NOTICE", "BIDDING"), limit=MOST)
-            if card.ref not in mine and card.deadline is not None and card.deadline > view.now
+            if card.ref not in mine
+            and procedure_of(card).invitation is None
+            and card.deadline is not None
+            and card.deadline > view.now
         ]
         ticks = [Tick(one.at, one.text, due=True) for one in days]
         day = sun_line(view.now, ticks, lang=lang(), zone=zone())

@@ -18,7 +18,7 @@ from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
-from trading.tendering import enquiries, notices
+from trading.tendering import enquiries, invitations, notices
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards, restored_queries
 from trading.views.own_bids import EnvelopeCard
@@ -58,7 +58,9 @@ def lot(ref: str, form: Form | None = None) -> str:
                 gap=restored_queries.gap_of_lot(view, row),
                 crumbs=lot_crumbs(ref),
                 now=view.now,
+                invited=invitations.may_read(view, row),
                 may_join=can(Act.LOT_TAKE_PART)
+                and invitations.may_read(view, row)
                 and card.state in ("NOTICE", "BIDDING")
                 and bool(card.deadline and view.now < card.deadline),
             )

@@ -25,7 +25,7 @@ from trading.kernel.work import View
 from trading.procedures import REGIMES, procedure_of
 from trading.procedures.procedure import DEADLINE
 from trading.rulebook import Rule, calendars
-from trading.tendering import documents, enquiries, follows, notices
+from trading.tendering import documents, enquiries, follows, invitations, notices
 from trading.tendering.planning import book_of, deposit_cap
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards, public_queries, public_stages, restored_queries
@@ -240,7 +240,8 @@ def lot(ref: str) -> str:
             "trust": tickets.trust(view),
             "following": follows.follows(view, row),
             "bundled": row.state in dossier.FINISHED,
-            "may_join": may(view.actor, Act.LOT_TAKE_PART),
+            "invited_only": invitations.is_invited_only(row),
+            "may_join": may(view.actor, Act.LOT_TAKE_PART) and invitations.may_read(view, row),
             "taking": participants.takes_part(view, row),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and view.now < card.deadline,
         }

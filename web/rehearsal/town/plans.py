@@ -22,6 +22,8 @@ NEEDS = {
     "SERVICES": "所列服务的全部作业，服务期一年",
     "WORKS": "施工图和工程量清单所示的全部内容",
 }
+INVITED = ("BRIDGE",)
+"""A bridge few can mend: only the invited may bid."""
 INQUIRIES = ("BEDS",)
 """Beds of one standard are bought by inquiry: one price each, the lowest wins."""
 
@@ -88,8 +90,9 @@ def parts(now: datetime) -> dict[str, Part]:
             need=need or NEEDS["WORKS" if works else category],
             issue_at=issue_at,
             returned=key in ("CLASS", "REVIEW"),
-            method="M5" if key in INQUIRIES else "",
-            chosen=plans.INQUIRY if key in INQUIRIES else {},
+            method="M5" if key in INQUIRIES else "M9" if key in INVITED else "",
+            chosen=plans.INQUIRY if key in INQUIRIES else plans.FEW if key in INVITED else {},
+            invited=[f"bidder{n}" for n in bidders] if key in INVITED else (),
         )
         made[key] = Part(plan, filed, stage, bidders, offers)
 

@@ -1,0 +1,53 @@
+"""Who is invited to a lot that is not open to everybody: chosen before the notice, fixed with it."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from trading.kernel.access import Act
+from trading.kernel.errors import WrongStep
+from trading.kernel.work import UnitOfWork
+from trading.procedures import procedure_of
+from trading.tendering import invitations, planning, tenders
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import SEE, agency
+from web.http.forms import Form
+from web.http.gate import reading
+
+
+@agency.page("/lots/<ref>/invited", needs=SEE)
+def invited_page(ref: str, form: Form | None = None) -> str:
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        rule = procedure_of(lot).invitation
+        if rule is None:
+            raise WrongStep("invitation.open_method", ref=ref)
+        card = lot_cards.card_of(view, lot)
+        return show_lot(
+            "agency/lot_invited.html",
+            view,
+            card,
+            _("Invitations"),
+            form=form or Form.blank(version=lot.version),
+            strike=Form.blank(version=lot.version),
+            invited=[(row.party.code, row.party.name) for row in invitations.invited(view.session, lot)],
+            least=planning.book_of(lot, view.now).rule(rule.least).whole,
+            rule=str(rule.least),
+        )
+
+
+@agency.act("/lots/<ref>/acts/invite", needs=Act.TENDER_DRAFT, back=invited_page)
+def do_invite(unit: UnitOfWork, form: Form, ref: str) -> str:
+    called = form.text("called", limit=8000, lines=True)
+    form.refuse_if_any()
+    invitations.invite(unit, tenders.lot(unit.session, ref), called.splitlines(), seen=form.version)
+    return f"/agency/lots/{ref}/invited"
+
+
+@agency.act("/lots/<ref>/acts/strike-invitation", needs=Act.TENDER_DRAFT, back=invited_page)
+def do_strike(unit: UnitOfWork, form: Form, ref: str) -> str:
+    code = form.text("code", limit=60)
+    form.refuse_if_any()
+    invitations.take_back(unit, tenders.lot(unit.session, ref), code, seen=form.version)
+    return f"/agency/lots/{ref}/invited"
