@@ -13,6 +13,7 @@ from web.cli.verify_page import page
 
 NAMES = {
     "manifest": ("清单与签名", "manifest and signatures"),
+    "procedure": ("采购方式", "method of procurement"),
     "log": ("公开日志", "public log"),
     "deadline": ("截止时间", "deadline"),
     "sealed_bids": ("密封投标", "sealed bids"),

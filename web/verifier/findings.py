@@ -12,6 +12,7 @@ from trading.kernel.exact import BadValue
 
 CLAIMS: dict[str, tuple[str, ...]] = {
     "manifest": ("B_INDEX", "B_SIG"),
+    "procedure": ("B_METHOD",),
     "log": ("B_GAP", "B_TICK", "B_CHECKPOINT", "B_PROOF"),
     "deadline": ("B_LATE",),
     "sealed_bids": ("B_SET", "B_BID", "B_POLICY"),

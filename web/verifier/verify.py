@@ -17,6 +17,7 @@ from web.verifier import (
     material,
     mirror_claims,
     opening_claims,
+    procedure_claims,
     reading,
     score_claims,
     sheet_claims,
@@ -25,7 +26,7 @@ from web.verifier.archive import NotABundle
 from web.verifier.findings import CLAIMS, Findings
 
 __all__ = ["NotABundle", "verify_bundle"]
-WHERE_THERE_IS_ONE = ("expert_draw", "coefficient_draw")
+WHERE_THERE_IS_ONE = ("procedure", "expert_draw", "coefficient_draw")
 
 
 def verify_bundle(
@@ -70,6 +71,8 @@ def _check_claims(held: material.Material, known_checkpoint: str | None) -> None
     rounds: list[sheet_claims.Round] = []
     with findings.guard("log", "B_PROOF", "log/"):
         log = log_claims.check(held, known_checkpoint)
+    with findings.guard("procedure", "B_METHOD", "acts/"):
+        procedure_claims.check(held)
     with findings.guard("sealed_bids", "B_BID", "bids/"):
         bid_claims.check(held, log)
     with findings.guard("opening", "B_SHARE", "opening/"):
