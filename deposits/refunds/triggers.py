@@ -50,6 +50,9 @@ class Due:
 class LotFacts:
     """What is known of a lot that moves deposits. Days are Beijing days, None: has not happened.
 
+    ``took_back``: party → day on which it withdrew its bid, where none stands: known once names are public or the lot is over, for until
+    the deadline it may bid anew.
+
     From the opening (rule X-09): ``not_theirs`` party → day from which the bid counts as withdrawn, by no fault of its bidder;
     ``undecided``: the cause awaits a ruling; ``revoked``: not decrypted by their own fault, the deposit may be withheld.
     """
@@ -58,6 +61,7 @@ class LotFacts:
     ended: tuple[str, date] | None = None
     listed: date | None = None
     standing: frozenset[int] = frozenset()
+    took_back: dict[int, date] = field(default_factory=dict)
     not_theirs: dict[int, date] = field(default_factory=dict)
     undecided: frozenset[int] = frozenset()
     revoked: frozenset[int] = frozenset()
@@ -89,6 +93,9 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot))
         if row is not None
         else frozenset(),
+        took_back={party: local_day(at) for party, at in bids.taken_back(session, lot).items()}
+        if row is not None or ended is not None
+        else {},
         not_theirs={one.party_id: local_day(one.since) for one in following if one.outcome.deposit == "refund"},
         undecided=frozenset(one.party_id for one in following if one.outcome.result == "ruling_required"),
         revoked=frozenset(one.party_id for one in following if one.outcome.deposit == "may_be_withheld"),
@@ -105,6 +112,8 @@ def event_of(known: LotFacts, demand: DepositDemand) -> tuple[str, date] | None:
     found: list[tuple[str, date]] = []
     if left is not None:
         found.append((WITHDRAWN, local_day(left)))
+    if party in known.took_back:
+        found.append((WITHDRAWN, known.took_back[party]))
     if known.ended is not None:
         found.append(known.ended)
     if known.listed is not None and party not in known.standing:

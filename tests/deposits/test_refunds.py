@@ -141,6 +141,37 @@ def test_a_withdrawal_before_the_deadline_is_due_before_the_opening(room: MoneyR
     assert room.refunds_of(subs["bidder2"])[0].state == "CONFIRMED"
 
 
+def test_who_withdrew_and_did_not_bid_anew_is_counted_from_the_withdrawal(engine: Engine, tmp_path: Path) -> None:
+    """Rule D-20: the clock runs from the written notice, found once names are public; a bid handed in anew ends it."""
+    room = MoneyRoom(World(engine, tmp_path, bidders=5), tmp_path / "bank.db")
+    ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2", "bidder3", "bidder4", "bidder5"))
+    for username in ("bidder4", "bidder5"):
+        room.withdraw_bid(ref, username)
+    room.bid(ref, "bidder4")
+    withdrawn = local_day(room.world.now)
+    assert room.due() == []
+    room.list_set(ref)
+    (name,) = room.due()
+    row = room.refund(name)
+    assert (row.rule, row.event, row.event_on, row.due_on) == (
+        "D-20",
+        "withdrawn_before_deadline",
+        withdrawn,
+        working_days(room, withdrawn, 5),
+    )
+    assert row.demand is not None and row.demand.sub_account == subs["bidder5"]
+
+
+def test_who_withdrew_from_a_tender_that_failed_is_counted_from_the_withdrawal(room: MoneyRoom) -> None:
+    ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2", "bidder3"))
+    room.withdraw_bid(ref, "bidder3")
+    room.world.tick()
+    sealing.close(room.world, ref)
+    room.turn()
+    found = {row.demand.sub_account: row.rule for row in map(room.refund, room.due()) if row.demand is not None}
+    assert found == {subs["bidder1"]: "D-24", subs["bidder2"]: "D-24", subs["bidder3"]: "D-20"}
+
+
 def test_who_did_not_bid_gets_its_money_at_once_after_the_opening_list(engine: Engine, tmp_path: Path) -> None:
     room = MoneyRoom(World(engine, tmp_path, bidders=4), tmp_path / "bank.db")
     ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2", "bidder3"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, LargeBinary, Table, UniqueConstraint, select, text
@@ -121,7 +121,7 @@ def other(connection: Connection, column: Column[Any], held: Any) -> Any:
     if kind is str:
         made, most = _text(held or ""), getattr(column.type, "length", None)
         return made if most is None or len(made) <= most else ("y" if made[0] == "x" else "x") + made[1:most]
-    return held + timedelta(days=1) if held is not None else None
+    return date(2031, 1, 1) if held is None else held + timedelta(days=1)
 
 
 def _in_unique(column: Column[Any]) -> bool:

@@ -49,7 +49,8 @@ def test_every_column_stands_in_one_list() -> None:
 
 
 def two(world: World) -> tuple[str, str]:
-    """A tender that is over, and one that takes bids: two are in, one of them replaced, a challenge is answered, a complaint taken up."""
+    """A tender that is over, and one that takes bids: two are in, one of them replaced, a challenge is answered, a complaint taken up;
+    and one to which its bidders are invited."""
 
     def build(world: World) -> tuple[str, str]:
         first = stages.contracted(world)
@@ -72,6 +73,9 @@ def two(world: World) -> tuple[str, str]:
             complained = complaints.file(work, disputes.objection(work.session, filed), text="答非所问").ref
         with world.work("watch") as work:
             complaints.accept(work, complaints.complaint(work.session, complained), suspend=True, reasons="影响公平")
+        invited = world.lot("DRAFTED", "M9")
+        world.prepare(invited, deadline=floor_minute(world.now) + timedelta(days=40))
+        world.publish(invited)
         world.tick()
         return first, ref
 
