@@ -143,19 +143,19 @@ class Stream:
         return order
 
 
-def order_of(seed: bytes, size: int) -> list[int]:
-    """The pool's indices in the order drawn, for experts: the first `take` are invited, substitutes follow."""
-    return Stream(seed, "experts").permutation(size)
+def order_of(seed: bytes, size: int, label: str = "experts") -> list[int]:
+    """The pool's indices in the order drawn, where several are: the first `take` are picked, substitutes follow."""
+    return Stream(seed, label).permutation(size)
 
 
 def picks(seed: bytes, label: str, size: int, take: int) -> list[int]:
-    """The indices drawn: of `experts` the first `take` of the order; of `k` (a coefficient) one."""
-    if label == "experts":
+    """The indices drawn: of `experts` and of bidders to be `invited` the first `take` of the order; of `k` (a coefficient) one."""
+    if label in ("experts", "invited"):
         if not 1 <= take <= size:
             raise CryptoError("JSON_PROFILE", "more to be drawn than there are")
-        return order_of(seed, size)[:take]
+        return order_of(seed, size, label)[:take]
     if label != "k" or take != 1:
-        raise CryptoError("JSON_PROFILE", "a draw is of experts, or of one coefficient")
+        raise CryptoError("JSON_PROFILE", "a draw is of experts, of bidders to invite, or of one coefficient")
     return [Stream(seed, "k").below(size)]
 
 

@@ -1,4 +1,4 @@
-"""Public draws nobody can steer: of experts for a panel, and of a works coefficient (protocol §6; rules P-13, 2.7).
+"""Public draws nobody can steer: of experts for a panel, of a works coefficient, of whom to invite (protocol §6; rules P-13, 2.7, M2.3).
 
 Law of the noun: the pool is frozen and logged before anybody commits; the platform commits first; each party leaves its random bytes in
 escrow with the officers, so refusing to reveal gains nothing; the result follows from public values and anybody can recompute it. The
@@ -33,17 +33,21 @@ from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import UnitOfWork
 from trading.parties import enrolments
 from trading.parties.parties import party as party_row
+from trading.tendering import invitations
 from trading.tendering.tenders import Lot
 
 PLATFORM, TENDEREE = "platform", "tenderee"
 PARTIES = (PLATFORM, TENDEREE)
 STATES = ("NOTICED", "COMMITTED", "LISTED", "DRAWN", "VOID")
-NEEDS = {"experts": Act.PANEL_DRAW, "k": Act.OPENING_HOST}
+NEEDS = {"experts": Act.PANEL_DRAW, "k": Act.OPENING_HOST, "invited": Act.PANEL_DRAW}
+"""label → the act by which the platform's side of a draw is done."""
+ANNOUNCED_BY = NEEDS | {"invited": Act.TENDER_DRAFT}
 
 
 class Draw(Base):
-    """``draw``: its name, ``TENDER/<id>``. ``pool``, ``pool_salt``: frozen at the notice (of experts: secret). ``listing``: the commit list
-    with the signatures so far. ``root``: base64url root of the checkpoint that seals the last commit. ``result``: the signed outcome."""
+    """``draw``: its name, ``TENDER/<id>``. ``pool``, ``pool_salt``: frozen at the notice; of experts and of bidders a secret. ``listing``:
+    the commit list with the signatures so far. ``root``: base64url root of the checkpoint that seals the last commit. ``result``: the
+    signed outcome."""
 
     __tablename__ = "draw"
     __table_args__ = (
@@ -95,7 +99,7 @@ class DrawTurn(Base):
 
 def announce(work: UnitOfWork, lot: Lot, *, label: str, pool: Sequence[str], take: int = 1) -> Draw:
     """Freeze the pool and log the notice. Refuses: NotAllowed, Conflict ``draw.exists``, Invalid (pool), NotFound (policy)."""
-    work.require(NEEDS[label])
+    work.require(ANNOUNCED_BY[label])
     if find(work.session, lot, label) is not None:
         raise Conflict("draw.exists", label=label)
     policy = officers.current_policy(work.session, lot, officers.draw_envelope(label, lot))
@@ -263,6 +267,12 @@ def awaits_tenderee(draw: Draw) -> bool:
     return draw.state == "LISTED" and turn is not None and not turn.r
 
 
+def awaiting_platform(session: Session, label: str) -> list[Draw]:
+    """The draws of a label that are under way and whose next step is the platform's, oldest first."""
+    rows = select(Draw).where(Draw.label == label, Draw.state.in_(("NOTICED", "COMMITTED", "LISTED"))).order_by(Draw.id)
+    return [one for one in session.scalars(rows) if not awaits_tenderee(one)]
+
+
 def reveal_platform(work: UnitOfWork, draw: Draw) -> None:
     """The platform reveals, after its list is sealed. Refuses: NotAllowed, WrongStep, TooEarly, Conflict."""
     work.require(NEEDS[draw.label])
@@ -351,6 +361,8 @@ def conclude(work: UnitOfWork, draw: Draw) -> list[int]:
     draw.result, draw.result_c, draw.state, draw.drawn_at = dict(envelope), entry.c, "DRAWN", work.now
     draw.version += 1
     work.record("draw.conclude", draw.lot.log_of, label=draw.label, picks=document["picks"], faults=document["faults"])
+    if draw.label == "invited":
+        invitations.draw_of(work, draw.lot, [draw.pool[pick] for pick in document["picks"]])
     return list(document["picks"])
 
 

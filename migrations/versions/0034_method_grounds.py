@@ -19,6 +19,7 @@ def upgrade():
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('lot_id', sa.Integer(), nullable=False),
         sa.Column('party_id', sa.Integer(), nullable=False),
+        sa.Column('chosen', sa.Boolean(), nullable=False),
         sa.Column('made_at', sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(['lot_id'], ['lot.id'], name=op.f('fk_invitation_lot_id')),
         sa.ForeignKeyConstraint(['party_id'], ['party.id'], name=op.f('fk_invitation_party_id')),
@@ -27,6 +28,9 @@ def upgrade():
     )
     op.create_index(op.f('ix_invitation_lot_id'), 'invitation', ['lot_id'], unique=False)
     op.create_index(op.f('ix_invitation_party_id'), 'invitation', ['party_id'], unique=False)
+    with op.batch_alter_table('draw') as table:
+        table.drop_constraint(op.f('ck_draw_label'), type_='check')
+        table.create_check_constraint(op.f('ck_draw_label'), "label IN ('experts', 'invited', 'k')")
 
 
 def downgrade():

@@ -165,7 +165,9 @@ def test_the_least_panel_is_that_of_the_vectors(budget: str, large: bool) -> Non
         assert law.panel.least(book_of(law), Fraction(budget), large_impact=large) == wanted
 
 
-@every
+@pytest.mark.parametrize(
+    "law", [one for one in PROCEDURES if one.invitation is None or one.invitation.pool is None], ids=lambda law: law.id
+)  # who is drawn is known to nobody before: tests/trading/tendering/test_invitations.py plays that
 def test_each_notice_of_a_lot_played_through_says_what_is_declared(law: Procedure, world: World) -> None:
     ref = stages.contracted(world, law.id)
     timeline.take_due(world.office)

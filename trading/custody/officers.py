@@ -41,7 +41,7 @@ from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongS
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.parties.parties import Account, Party
-from trading.tendering import bid_forms
+from trading.tendering import bid_forms, invitations
 from trading.tendering.tenders import Lot, LotFacts, require_draft
 
 BID, PRICE = bid_forms.TECHNICAL_ENVELOPE, bid_forms.PRICE_ENVELOPE
@@ -204,12 +204,13 @@ def form_of(lot: Lot, envelope: str) -> list[dict[str, Any]]:
 
 
 def envelopes(lot: Lot) -> list[str]:
-    """The envelopes that need a policy before publication: those of the bids, the draw of experts, and that of the coefficient, if there
-    is one."""
+    """The envelopes that need a policy before publication: those of the bids, the draw of experts, and those of the coefficient and of the
+    invited, where there are such."""
     return [
         *bid_envelopes(lot),
         draw_envelope("experts", lot),
         *([draw_envelope("k", lot)] if lot.coefficients else []),
+        *([draw_envelope("invited", lot)] if invitations.is_drawn(lot) else []),
     ]
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from trading.procedures import gp_inquiry, gp_open_tender, works_invited_tender, works_open_tender
+from trading.procedures import gp_inquiry, gp_invited_tender, gp_open_tender, works_invited_tender, works_open_tender
 from trading.procedures.procedure import Procedure
 
 PROCEDURES: tuple[Procedure, ...] = (
     gp_open_tender.PROCEDURE,
+    gp_invited_tender.PROCEDURE,
     gp_inquiry.PROCEDURE,
     works_open_tender.PROCEDURE,
     works_invited_tender.PROCEDURE,

@@ -2,20 +2,28 @@
 
 from trading.procedures.procedure import (
     ANNOUNCED,
+    CONFORMITY,
     NOTICE_ENDS,
     OPENED,
+    QUALIFICATION,
     RESULT_ENDS,
     SIGNED,
     AwardRule,
     ContractRule,
+    Minimum,
     Money,
     Needed,
+    PanelRule,
+    Path,
+    PublicStage,
     Refund,
     Remedies,
+    Review,
     RuleRef,
     Window,
     Words,
 )
+from trading.procedures.shared import AWARD, CONTRACT, OPENING_RECORD, RESULT, TENDER
 
 LAW = Words("政府采购", "Government procurement")
 _CHALLENGE = RuleRef("T-21")
@@ -65,3 +73,77 @@ MONEY = Money(
     missing="E-25",
 )
 ABNORMAL_PRICES = (RuleRef("2.9.mean"), RuleRef("2.9.second"), RuleRef("2.9.ceiling"))
+
+TENDER_PATH = Path(
+    states=(
+        "ACCEPTED",
+        "NOTICE",
+        "BIDDING",
+        "OPENING",
+        "QUAL_REVIEW",
+        "EVALUATION",
+        "REPORT",
+        "AWARD",
+        "RESULT",
+        "CONTRACT",
+        "FILING",
+        "CLOSING",
+        "ARCHIVED",
+        "FAILED",
+        "TERMINATED",
+    ),
+    steps=(
+        "publish",
+        "issue",
+        "close",
+        "fail_few",
+        "fail_opening",
+        "fail_fault",
+        "review_qualification",
+        "fail_review",
+        "qualify",
+        "fail_evaluation",
+        "report",
+        "decide",
+        "announce",
+        "decide_again",
+        "review_again",
+        "annul",
+        "contract",
+        "file",
+        "settle",
+        "archive",
+        "terminate",
+    ),
+)
+TENDER_STAGES = (
+    PublicStage("intention"),
+    PublicStage("notice", ("NOTICE",)),
+    PublicStage("documents"),
+    PublicStage("bidding", ("BIDDING",)),
+    PublicStage("opening", ("OPENING",)),
+    PublicStage("review", ("QUAL_REVIEW", "EVALUATION")),
+    PublicStage("decision", ("REPORT",)),
+    PublicStage("result", ("AWARD",)),
+    PublicStage("contract", ("RESULT", "CONTRACT")),
+)
+TENDER_MINIMUM = Minimum(RuleRef("B-01"), "fail_few", conforming=RuleRef("B-01.conforming"))
+TENDER_REVIEWS = (
+    Review(QUALIFICATION, "purchaser or agency", "review_qualification"),
+    Review(CONFORMITY, "panel", "qualify"),
+)
+TENDER_PANEL = PanelRule(
+    members=RuleRef("P-02"),
+    odd=RuleRef("P-02.odd"),
+    experts=RuleRef("P-02.experts"),
+    purchaser_may_lead=False,
+    large=RuleRef("P-02.large"),
+    large_budget=RuleRef("P-02.large_budget"),
+)
+TENDER_NOTICES = (
+    TENDER,
+    OPENING_RECORD,
+    RESULT,
+    AWARD,
+    CONTRACT,
+)

@@ -147,9 +147,11 @@ class Minimum:
 
 @dataclass(frozen=True)
 class InvitationRule:
-    """Only invited bidders may take part, ``least`` of them or more."""
+    """Only invited bidders may take part, ``least`` of them or more. ``pool``: how many times their number must be known for them to be
+    drawn by lot from; None where they are chosen."""
 
     least: RuleRef
+    pool: RuleRef | None = None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Invitations: who may take part in a tender that is not open to everybody (GPL art. 34, TL art. 17, rule M2.3).
+"""Invitations: who may take part in a tender that is not open to everybody (GPL art. 34, TL art. 17; rules M2.3, M9.3).
 
-Law of the noun: who was invited is chosen before the notice and never changed after it; a record written with the notice binds each name
-by a salted hash, and whoever takes part is held against that; the names and their number are the business of the purchaser and its agency
-alone until the opening list is published (rulebook §9.1).
+Law of the noun: who was invited is chosen, or drawn by lot from a pool, before the notice and never changed after it; a record written
+with the notice binds each name by a salted hash, and whoever takes part is held against that; the names and their number are the business
+of the purchaser and its agency alone until the opening list is published (rulebook §9.1).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _SHUT_OUT = (Role.PUBLIC, Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_
 
 
 class Invitation(Base):
-    """One invited bidder. Rows change while the lot is drafted and never afterwards."""
+    """One bidder of a list: ``chosen`` where it is invited, else it is in the pool alone. Rows change while the lot is drafted and never
+    afterwards; those of a pool no more once the draw is over."""
 
     __tablename__ = "invitation"
     __table_args__ = (UniqueConstraint("lot_id", "party_id"),)
@@ -46,6 +47,7 @@ class Invitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    chosen: Mapped[bool]
     made_at: Mapped[datetime] = mapped_column(Moment)
     party: Mapped[Party] = relationship(lazy="joined")
 
@@ -58,10 +60,38 @@ def is_invited_only(lot: Lot) -> bool:
     return procedure_of(lot).invitation is not None
 
 
-def invited(session: Session, lot: Lot) -> list[Invitation]:
-    """The invitations of a lot by the credit code of the bidder; for the lot's own people, and for whoever must judge by it."""
+def pool(session: Session, lot: Lot) -> list[Invitation]:
+    """Everybody on the list of a lot, invited or only to be drawn from, by credit code; for the lot's own people."""
     rows = select(Invitation).join(Party, Party.id == Invitation.party_id).where(Invitation.lot_id == lot.id)
     return list(session.scalars(rows.order_by(Party.code)))
+
+
+def invited(session: Session, lot: Lot) -> list[Invitation]:
+    """The invitations of a lot by the credit code of the bidder; for the lot's own people, and for whoever must judge by it."""
+    return [row for row in pool(session, lot) if row.chosen]
+
+
+def is_drawn(lot: Lot) -> bool:
+    """Whether the invited are drawn by lot (GPL art. 34)."""
+    rule = procedure_of(lot).invitation
+    return rule is not None and rule.pool is not None
+
+
+def check_pool(session: Session, lot: Lot, take: int, now: datetime) -> list[str]:
+    """The credit codes to draw ``take`` from. Refuses: Invalid ``invitation.take`` (fewer than the law asks), ``invitation.pool_small``
+    (O87 art. 14)."""
+    rule = procedure_of(lot).invitation
+    assert rule is not None and rule.pool is not None
+    book = book_of(lot, now)
+    least, times = book.rule(rule.least).whole, book.rule(rule.pool).number
+    found = [row.party.code for row in pool(session, lot)]
+    faults = Faults()
+    if take < least:
+        faults.add("take", "invitation.take", least=least, rule=str(rule.least))
+    elif len(found) < times * take:
+        faults.add("take", "invitation.pool_small", size=len(found), needed=int(times * take), rule=str(rule.pool))
+    faults.refuse_if_any()
+    return found
 
 
 def check(faults: Faults, session: Session, lot: Lot, now: datetime) -> None:
@@ -102,7 +132,7 @@ def own(view: View) -> list[Lot]:
     rows = (
         select(Lot)
         .join(Invitation, Invitation.lot_id == Lot.id)
-        .where(Invitation.party_id == view.actor.party_id, Lot.state.in_(("NOTICE", "BIDDING")))
+        .where(Invitation.party_id == view.actor.party_id, Invitation.chosen, Lot.state.in_(("NOTICE", "BIDDING")))
         .order_by(Lot.deadline, Lot.id)
     )
     return list(view.session.scalars(rows))
@@ -125,6 +155,8 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
         return
     entry, record = found
     rows, text = invited(view.session, lot), dumps(record).decode()
+    for row in (one for one in pool(view.session, lot) if one.chosen != audit.names(text, "invited", one.party.code)):
+        yield Difference("invitation", str(row.id), "chosen", entry.c)
     for row in rows:
         if not audit.names(text, "invited", row.party.code):
             yield Difference("invitation", str(row.id), "party_id", entry.c)
@@ -141,7 +173,7 @@ def invite(work: UnitOfWork, lot: Lot, called: Iterable[str], *, seen: int | Non
     Refuses: NotAllowed, WrongStep (published, or a tender open to everybody), Conflict ``form.stale``, Invalid (every one: unknown, no
     bidder, the purchaser's own, invited already; more than ``MOST``)."""
     _require_draft(work, lot, seen)
-    here = {row.party_id for row in invited(work.session, lot)}
+    here = {row.party_id for row in pool(work.session, lot)}
     wanted = list(dict.fromkeys(one.strip() for one in called if one.strip()))
     rows = select(Party).where(
         or_(Party.code.in_([one.upper() for one in wanted]), Party.name.in_(wanted)), Party.kind == "bidder"
@@ -164,7 +196,7 @@ def invite(work: UnitOfWork, lot: Lot, called: Iterable[str], *, seen: int | Non
     elif len(here) + len(chosen) > MOST:
         faults.add("called", "invitation.too_many", most=MOST)
     faults.refuse_if_any()
-    made = [Invitation(lot_id=lot.id, party_id=party, made_at=work.now) for party in chosen]
+    made = [Invitation(lot_id=lot.id, party_id=party, chosen=not is_drawn(lot), made_at=work.now) for party in chosen]
     work.session.add_all(made)
     _changed(work, lot)
     return made
@@ -173,10 +205,21 @@ def invite(work: UnitOfWork, lot: Lot, called: Iterable[str], *, seen: int | Non
 def take_back(work: UnitOfWork, lot: Lot, code: str, *, seen: int | None = None) -> None:
     """Strike a bidder off before the notice. Refuses: NotAllowed, WrongStep, Conflict ``form.stale``, NotFound ``invitation.unknown``."""
     _require_draft(work, lot, seen)
-    row = next((one for one in invited(work.session, lot) if one.party.code == code), None)
+    row = next((one for one in pool(work.session, lot) if one.party.code == code), None)
     if row is None:
         raise NotFound("invitation.unknown", called=code[:60])
     work.session.delete(row)
+    _changed(work, lot)
+
+
+def draw_of(work: UnitOfWork, lot: Lot, codes: Iterable[str]) -> None:
+    """Write down whom a draw from the pool it froze invited, whatever became of the list meanwhile (``draws.conclude``)."""
+    rows = {row.party.code: row for row in pool(work.session, lot)}
+    drawn = set(codes)
+    for party in work.session.scalars(select(Party).where(Party.code.in_(drawn - rows.keys()))):
+        work.session.add(Invitation(lot_id=lot.id, party_id=party.id, chosen=True, made_at=work.now))
+    for code, row in rows.items():
+        row.chosen = code in drawn
     _changed(work, lot)
 
 
@@ -204,6 +247,8 @@ def _require_draft(work: UnitOfWork, lot: Lot, seen: int | None) -> None:
     if not is_invited_only(lot):
         raise WrongStep("invitation.open_method", ref=lot.ref)
     check_version(lot, seen)
+    if is_drawn(lot) and invited(work.session, lot):
+        raise WrongStep("invitation.drawn", ref=lot.ref)
 
 
 def _changed(work: UnitOfWork, lot: Lot) -> None:

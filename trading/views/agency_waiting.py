@@ -27,7 +27,7 @@ from trading.tendering.tenders import LOT_FLOW, Lot, Tender
 from trading.views.agency_queries import bounds, clarify_cutoff, own_lot_ids
 from trading.views.rows import by_lot
 
-DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
+DRAWN_IN = ("ACCEPTED", "NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
 """States of a lot in which a public draw may want its purchaser."""
 CUTOFF_NEAR = timedelta(days=3)
 """How long before the last day of clarifications the home page names it."""

@@ -21,6 +21,7 @@ NAMES = {
     "opening_list": ("开标一览表", "opening list"),
     "expert_draw": ("专家抽取", "draw of experts"),
     "coefficient_draw": ("系数抽取", "draw of the coefficient"),
+    "invitation_draw": ("受邀单位抽取", "draw of the invited"),
     "score_sheets": ("评分表", "score sheets"),
     "arithmetic": ("分值计算", "arithmetic"),
     "ranking": ("排序", "ranking"),

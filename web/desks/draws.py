@@ -30,6 +30,8 @@ from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
+from trading.tendering import invitations
+from trading.tendering.projects import is_of
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.hall.room import hall_lot, signed
@@ -41,6 +43,7 @@ from web.http.page_rules import ANYONE
 desk = Desk("draws")
 
 STEERS = frozenset({Act.OPENING_HOST, Act.PANEL_DRAW})
+INVITED = "invited"
 AT_OPENING = ("NOTICE", "BIDDING", "ACCEPTED")
 
 
@@ -53,7 +56,8 @@ def rail() -> list[Group]:
         labels = [
             label
             for label in draws.NEEDS
-            if draws.find(view.session, lot, label) or (label == "k" and lot.coefficients)
+            if (draws.find(view.session, lot, label) and _may_see(view, lot, label))
+            or (label == "k" and lot.coefficients)
         ]
         party = lot.project.purchaser_id
     links = [
@@ -61,12 +65,17 @@ def rail() -> list[Group]:
         Link(_("Public draws"), f"/lots/{ref}/draw", here == f"/lots/{ref}/draw"),
     ]
     for label in labels:
-        name = _("Draw of experts") if label == "experts" else _("Draw of the coefficient")
+        name = _name(label)
         if may(who, draws.NEEDS[label]):
             links.append(Link(name, f"/hall/{ref}/draw/{label}", here == f"/hall/{ref}/draw/{label}"))
         if who.role is Role.PURCHASER and who.party_id == party:
             links.append(Link(name, f"/agency/lots/{ref}/draw/{label}", here == f"/agency/lots/{ref}/draw/{label}"))
     return [Group(ref, tuple(links))]
+
+
+@desk.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"draw_name": _name}
 
 
 # --- the public record ------------------------------------------------------------------------------------------------------------
@@ -77,7 +86,9 @@ def record(ref: str) -> str:
     with reading() as view:
         lot = _at_market(view, ref)
         cards = [
-            draw_card(view, row) for label in draws.NEEDS if (row := draws.find(view.session, lot, label)) is not None
+            draw_card(view, row)
+            for label in draws.NEEDS
+            if _may_see(view, lot, label) and (row := draws.find(view.session, lot, label)) is not None
         ]
         card = lot_cards.card_of(view, lot)
         due = [label for label in draws.NEEDS if label == "experts" or lot.coefficients]
@@ -88,8 +99,10 @@ def record(ref: str) -> str:
 def data(ref: str, label: str) -> Response:
     """Everything that is public of a draw, for whoever recomputes it. The pool of experts is not; that of the coefficients is."""
     with reading() as view:
-        row = draws.draw(view.session, _at_market(view, ref), label)
-        return jsonify(public_record(view, row))
+        lot = hall_lot(view, ref) if label == INVITED else _at_market(view, ref)
+        if not _may_see(view, lot, label):
+            raise NotFound("draw.unknown", label=label)
+        return jsonify(public_record(view, draws.draw(view.session, lot, label)))
 
 
 def _at_market(view: View, ref: str) -> Lot:
@@ -97,6 +110,25 @@ def _at_market(view: View, ref: str) -> Lot:
     if lot.published_at is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
+
+
+def _may_see(view: View, lot: Lot, label: str) -> bool:
+    """How many are invited is told to nobody before the opening list but to those who invite, and to who plays the draw."""
+    return (
+        label != INVITED
+        or is_of(lot.project, view.actor.party_id)
+        or may(view.actor, draws.NEEDS[label])
+        or ceremony.is_public(view.session, lot)
+    )
+
+
+def _name(label: str) -> str:
+    """What a draw is called."""
+    return {
+        "experts": _("Draw of experts"),
+        "k": _("Draw of the coefficient"),
+        INVITED: _("Draw of the invited"),
+    }[label]
 
 
 def public_record(view: View, row: Draw) -> dict[str, Any]:
@@ -245,12 +277,16 @@ def steer(ref: str, label: str, act: str = "", form: Form | None = None) -> str:
         card=card,
         lot=lot_card,
         public=public,
-        crumbs=_crumbs(ref, (_("Draw of experts") if label == "experts" else _("Draw of the coefficient"), "")),
+        crumbs=_crumbs(ref, (_name(label), "")),
     )
 
 
 def _known(lot: Lot, label: str) -> None:
-    if label not in draws.NEEDS or (label == "k" and not lot.coefficients):
+    if (
+        label not in draws.NEEDS
+        or (label == "k" and not lot.coefficients)
+        or (label == INVITED and not invitations.is_drawn(lot))
+    ):
         raise NotFound("draw.unknown", label=label)
 
 

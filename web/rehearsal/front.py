@@ -56,6 +56,11 @@ class Plan:
         return procedure(self.method) if self.method else of_regime(self.regime)[0]
 
     @property
+    def draws_invited(self) -> bool:
+        """Whether those invited are drawn from ``invited``."""
+        return self.law.invitation is not None and self.law.invitation.pool is not None
+
+    @property
     def scores(self) -> bool:
         """Whether members give points; else the price alone ranks."""
         return any(name.startswith("criteria.") for name in self.scheme)

@@ -109,6 +109,16 @@ def draw(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: str) -
     return found
 
 
+def draw_invited(scene: Stage, cast: Cast, plan: Plan, *, take: int) -> list[str]:
+    """The agency announces the draw of whom to invite, centre and purchaser play it; the names in the cast of those drawn."""
+    page = f"/agency/lots/{plan.ref}"
+    cast["agent"].at().send(f"{page}/invited", f"{page}/acts/draw-invited", {"take": str(take)})
+    found = draw(scene, cast, plan, "invited", steered_by="clerk")
+    ordered = draw_rules.sorted_pool([cast[name].code for name in plan.invited])
+    names = {cast[name].code: name for name in plan.invited}
+    return sorted(names[ordered[pick]] for pick in loads(payload_of(found["result"]))["picks"])
+
+
 def draw_steps(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: str) -> Steps:
     """The same, with its pauses."""
     steer, where = cast[steered_by].at(), f"/hall/{plan.ref}/draw/{label}"

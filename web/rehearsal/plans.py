@@ -1,4 +1,4 @@
-"""What the four tenders of a rehearsal are about: an open tender, an inquiry, a works tender, and an invited one that two bids fail."""
+"""What the tenders of a rehearsal are about: open ones, an inquiry, one with invited by lot, and an invited one that two bids fail."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ WORKS_SCHEME = _scheme(
 LOWEST_SCHEME = {"method": "GP_LOWEST", "tie": "purchaser", "small_firm": "10", "uniform": "yes"}
 """The lowest evaluated price: nothing is scored."""
 FEW = {"ground.M9": "few_bidders", "ground_facts": "桥梁水下加固须专业承包一级资质和潜水队伍，本省仅有数家具备"}
+LIMITED = {"ground.M2": "few_suppliers", "ground_facts": "仅本市具备现场运维资质的供应商可以承接，名录内共有六家"}
 INQUIRY = {"ground.M5": "standard_goods", "ground_facts": "规格统一的现货，本地供货商十余家，近一年价格变动不足 3%"}
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
 
@@ -80,6 +81,11 @@ def plans(start: datetime) -> dict[str, Plan]:
             method="M5",
             chosen=INQUIRY,
             scheme=LOWEST_SCHEME,
+        ),
+        "E": replace(
+            _goods("E", "春晓区智慧停车设备采购", "1750000.00", "35000.00", at, "2026-01-15"),
+            method="M2",
+            chosen=LIMITED,
         ),
         "D": Plan(
             "D",

@@ -69,8 +69,10 @@ def prepare(scene: Stage, cast: Cast, *, bidders: int, seed: int, start: datetim
         "B": Story(found["B"], names[bidders:]),
         "C": Story(found["C"], names[:3]),
         "D": Story(found["D"], names[:2]),
+        "E": Story(found["E"], []),
     }
     found["D"].invited = names[:3]
+    found["E"].invited = names[:6]
     return Play(scene, cast, stories, random.Random(seed), tell)
 
 
@@ -108,6 +110,11 @@ def publish(p: Play) -> None:
     for story in p.stories.values():
         front.name_officers(p.scene, p.cast, story.plan)
         front.return_drills(p.scene, p.cast, story.plan)
+    p.scene.settle()
+    for story in p.stories.values():
+        if story.plan.draws_invited:
+            p.tell("a draw of whom to invite")
+            story.bidders = opening.draw_invited(p.scene, p.cast, story.plan, take=3)
     p.scene.settle()
     for story in p.stories.values():
         front.publish(p.scene, p.cast, story.plan)
@@ -247,7 +254,7 @@ def look_for_names(p: Play) -> None:
 def open_all(p: Play) -> None:
     """Sets published, shares released, one officer absent, decryption, countersignatures, confirmations, the coefficient drawn, minutes."""
     p.tell("opening: shares, decryption, minutes")
-    live = [p.stories[key] for key in "ABC"]
+    live = [p.stories[key] for key in "ABCE"]
     for story in live:
         opening.list_bids(p.scene, p.cast, story.plan)
     p.scene.settle()
@@ -284,7 +291,7 @@ def evaluate(p: Play) -> None:
     """Qualification, panels, sheets (one member's scores far off), reports."""
     p.tell("panels, score sheets, reports")
     p.scene.jump(p.scene.now + timedelta(hours=3))
-    for key in "ABC":
+    for key in "ABCE":
         story = p.stories[key]
         if story.plan.law.qualifies:
             awarding.qualify(p.cast, story.plan)
@@ -324,7 +331,7 @@ def award(p: Play) -> None:
     p.tell("publicity, objection, decisions, contracts")
     b = p.stories["B"]
     awarding.publicise(p.cast, b.plan)
-    for key in "AC":
+    for key in "ACE":
         awarding.decide(p.cast, p.stories[key].plan)
         awarding.announce(p.cast, p.stories[key].plan)
     p.scene.jump(p.scene.now + timedelta(days=1))
@@ -346,7 +353,7 @@ def award(p: Play) -> None:
     p.scene.jump(p.scene.now + timedelta(days=6))
     awarding.decide(p.cast, b.plan)
     awarding.announce(p.cast, b.plan)
-    for key in "AC":
+    for key in "ACE":
         awarding.contract(p.cast, p.stories[key].plan, p.scene.now - timedelta(hours=2))
     p.scene.jump(p.scene.now + timedelta(days=2))
     awarding.contract(p.cast, b.plan, p.scene.now - timedelta(hours=1))

@@ -1,4 +1,5 @@
-"""Claims `expert_draw` and `coefficient_draw`: nobody steered the draw, and the result follows from what was revealed (E1)."""
+"""Claims `expert_draw`, `coefficient_draw` and `invitation_draw`: nobody steered the draw, and the result follows from what was revealed
+(E1)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from crypto.policies import policy_id
 from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material
 
-CLAIM = {"experts": "expert_draw", "k": "coefficient_draw"}
+CLAIM = {"experts": "expert_draw", "k": "coefficient_draw", "invited": "invitation_draw"}
 
 
 def check(material: Material, log: Log) -> None:
@@ -28,7 +29,7 @@ def check(material: Material, log: Log) -> None:
             )
     for entry in material.of_event("draw", "draw-notice"):
         if entry.value["statement"] not in material.documents:
-            label = "k" if entry.value["envelope"].startswith("draw:k") else "experts"
+            label = str(entry.value["envelope"]).removeprefix("draw:").partition("/")[0]
             material.findings.fault(CLAIM[label], "B_DRAW", f"the document of {entry.event} {entry.c} is missing")
 
 
@@ -37,7 +38,7 @@ def coefficient(material: Material) -> str:
     for document in material.of_kind("draw"):
         if document.value["label"] == "k":
             notices = [n for n in material.of_kind("draw-notice") if n.value["draw"] == document.value["draw"]]
-            pool = _pool(material, notices[0]) if notices else None
+            pool = pool_of(material, notices[0]) if notices else None
             if pool is None:
                 raise CryptoError("CONTEXT_MISMATCH", "the pool of coefficients is missing")
             return pool[document.value["picks"][0]]
@@ -50,7 +51,7 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
     turns = {d.value["party"]: d for d in material.of_kind("draw-commit") if d.value["draw"] == name}
     voids = [d for d in material.of_kind("draw-void") if d.value["draw"] == name]
     results = [d for d in material.of_kind("draw") if d.value["draw"] == name]
-    pool = _pool(material, notice)
+    pool = pool_of(material, notice)
     if pool is None and (material.audit or notice.value["label"] == "k"):
         raise CryptoError("CONTEXT_MISMATCH", "the pool is missing")
     if voids and not results:
@@ -84,7 +85,8 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
         wrong = sorted(key for key in mine if mine[key] != found[key])
         raise CryptoError("CONTEXT_MISMATCH", "the result is not what the reveals give: " + ", ".join(wrong))
     label, size, take = notice.value["label"], notice.value["size"], notice.value["take"]
-    drawn = f"{coefficient(material)} of {size} coefficients" if label == "k" else f"{take} of {size} experts"
+    what = {"k": "coefficients", "experts": "experts", "invited": "bidders to invite"}[label]
+    drawn = f"{coefficient(material) if label == 'k' else take} of {size} {what}"
     material.findings.checked(claim, f"{name}: {drawn}, from commitments of {', '.join(notice.value['parties'])}")
 
 
@@ -156,7 +158,7 @@ def _policy(material: Material, notice: Document, announced: Entry) -> dict[str,
     raise CryptoError("CONTEXT_MISMATCH", "the policy of the draw is none of those published for it")
 
 
-def _pool(material: Material, notice: Document) -> list[str] | None:
+def pool_of(material: Material, notice: Document) -> list[str] | None:
     """The pool of a draw, held to the hash that was logged before any commitment. Refuses: JSON_PROFILE, CONTEXT_MISMATCH."""
     for path in material.archive.below("draw/"):
         if not path.endswith("/pool.json"):

@@ -20,6 +20,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "opening_list": ("B_CONTENT",),
     "expert_draw": ("B_DRAW",),
     "coefficient_draw": ("B_DRAW",),
+    "invitation_draw": ("B_DRAW",),
     "score_sheets": ("B_SHEET",),
     "arithmetic": ("B_SCORE",),
     "ranking": ("B_RANK",),

@@ -18,7 +18,8 @@ from trading.kernel.exact import number
 from trading.procedures import Procedure
 from trading.rulebook import Rulebook
 from web.verifier import course
-from web.verifier.material import Material
+from web.verifier.draw_claims import pool_of
+from web.verifier.material import Document, Material
 
 CLAIM, CODE = "procedure", "B_METHOD"
 
@@ -83,9 +84,31 @@ def _check_invited(material: Material, law: Procedure) -> None:
         findings.fault(CLAIM, CODE, "invited more than once")
     if count < least:
         findings.fault(CLAIM, CODE, f"{count} invited, rule {law.invitation.least} asks for {least}")
+    if law.invitation.pool is not None:
+        _check_drawn(material, records[0])
     salt, named = unb64u(records[0].value["salt"]), records[0].value["facts"]["invited"]
     bidders = {d.value["bidder"] for d in material.of_kind("submission")}
     for bidder in sorted(bidders):
-        if b64u(sha256(salt + b"\0" + bidder.encode()).digest()) not in named:
+        if _hidden(salt, bidder) not in named:
             findings.fault(CLAIM, CODE, f"{bidder} bid without an invitation")
     findings.checked(CLAIM, f"{count} invited, and nobody else among {len(bidders)} who bid")
+
+
+def _check_drawn(material: Material, record: Document) -> None:
+    """The invited are those whom the draw picked from its pool before the invitations went out (GPL art. 34)."""
+    results = [d for d in material.of_kind("draw") if d.value["label"] == "invited"]
+    notices = [d for d in material.of_kind("draw-notice") if d.value["label"] == "invited"]
+    if len(results) != 1 or len(notices) != 1 or results[0].value["at"] > record.value["at"]:
+        material.findings.fault(CLAIM, CODE, f"{len(results)} draws before the invitations, and they are to be drawn")
+        return
+    pool = pool_of(material, notices[0])
+    if pool is None:
+        return  # in the archive alone
+    drawn = {_hidden(unb64u(record.value["salt"]), pool[pick]) for pick in results[0].value["picks"]}
+    if drawn != set(record.value["facts"]["invited"]):
+        material.findings.fault(CLAIM, CODE, "others were invited than were drawn")
+
+
+def _hidden(salt: bytes, code: str) -> str:
+    """A credit code as the record of the invitations holds it."""
+    return b64u(sha256(salt + b"\0" + code.encode()).digest())

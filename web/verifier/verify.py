@@ -26,7 +26,7 @@ from web.verifier.archive import NotABundle
 from web.verifier.findings import CLAIMS, Findings
 
 __all__ = ["NotABundle", "verify_bundle"]
-WHERE_THERE_IS_ONE = ("procedure", "expert_draw", "coefficient_draw")
+WHERE_THERE_IS_ONE = ("procedure", "expert_draw", "coefficient_draw", "invitation_draw")
 
 
 def verify_bundle(

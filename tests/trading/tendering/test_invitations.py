@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import delete
+from pathlib import Path
 
+import pytest
+from sqlalchemy import Engine, delete
+
+from tests.kit import opening_steps
 from tests.kit.world import World
-from trading import publication
+from trading import draws, publication
 from trading.bidding import participants
 from trading.kernel.access import PUBLIC
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, WrongStep
@@ -94,7 +97,7 @@ def test_only_the_invited_take_part_and_read_whatever_the_rows_say(world: World)
     first = world.party_ids[world.bidders[0]]
     with world.work("clock") as work:  # by hand: a row put in invites nobody, one taken out shuts nobody out
         lot = world.lot_in(work, ref)
-        work.session.add(Invitation(lot_id=lot.id, party_id=world.party_ids[out], made_at=work.now))
+        work.session.add(Invitation(lot_id=lot.id, party_id=world.party_ids[out], chosen=True, made_at=work.now))
         work.session.execute(delete(Invitation).where(Invitation.party_id == first))
     with pytest.raises(NotAllowed, match="invitation.none"), world.work(out) as work:
         participants.take_part(work, world.lot_in(work, ref))
@@ -103,3 +106,39 @@ def test_only_the_invited_take_part_and_read_whatever_the_rows_say(world: World)
     with world.view("clock") as view:
         named = {(one.table, one.column) for one in invitations.differences(view, world.lot_in(view, ref))}
     assert named == {("invitation", "party_id")}
+
+
+def test_the_invited_are_drawn_by_lot_and_nobody_else_gets_in(engine: Engine, tmp_path: Path) -> None:
+    """Rules M2.3, M2.3.pool; GPL art. 34: the agency freezes the list, centre and purchaser play the draw, the notice follows."""
+    world = World(engine, tmp_path, bidders=6)
+    ref = world.lot("READY", "M2")
+    assert called(world, ref) == []
+    with pytest.raises(Invalid, match="lot.not_publishable"), world.work("agent") as work:
+        publication.publish(work, world.lot_in(work, ref))
+    for take, code in ((2, "invitation.take"), (4, "invitation.pool_small")):
+        with world.view("agent") as view, pytest.raises(Invalid) as refusal:
+            invitations.check_pool(view.session, world.lot_in(view, ref), take, view.now)
+        assert [fault.code for fault in refusal.value.faults] == [code]
+    with world.work("agent") as work:
+        lot = world.lot_in(work, ref)
+        codes = invitations.check_pool(work.session, lot, 3, work.now)
+        draws.announce(work, lot, label="invited", pool=codes, take=3)
+        gone = codes[0]
+    with world.work("agent") as work:  # a list changed while the draw is played changes nothing
+        invitations.take_back(work, world.lot_in(work, ref), gone)
+    opening_steps.play_draw(world, ref, "invited", hosted_by="clerk")
+    drawn = called(world, ref)
+    assert len(drawn) == 3 and set(drawn) <= set(codes)
+    with pytest.raises(WrongStep, match="invitation.drawn"), world.work("agent") as work:
+        invitations.invite(work, world.lot_in(work, ref), codes)
+    world.publish(ref)
+    world.issue(ref)
+    for name in world.bidders:
+        if code_of(world, name) in drawn:
+            with world.work(name) as work:
+                participants.take_part(work, world.lot_in(work, ref))
+        else:
+            with pytest.raises(NotAllowed, match="invitation.none"), world.work(name) as work:
+                participants.take_part(work, world.lot_in(work, ref))
+    with world.view("clock") as view:
+        assert list(invitations.differences(view, world.lot_in(view, ref))) == []

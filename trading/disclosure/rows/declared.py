@@ -39,7 +39,7 @@ AUDITED: Declared = {
         "the closing": "closed_at",
         "the notice of failure": "failure failure_reason",
     },
-    "invitation": {"the names that the record of its invitations binds": "lot_id party_id"},
+    "invitation": {"the names that the record of its invitations binds": "lot_id party_id chosen"},
     "tender": {_NOTICE: "ref title"},
     "project": {_NOTICE: fields.columns("project", BY_NOTICE)},
     "notice": {_RECORD: "lot_id kind title body text published_at until version document_hash"},

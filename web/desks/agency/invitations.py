@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from trading.kernel.access import Act
+from trading import draws
+from trading.kernel.access import Act, may
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.procedures import procedure_of
@@ -31,9 +32,14 @@ def invited_page(ref: str, form: Form | None = None) -> str:
             _("Invitations"),
             form=form or Form.blank(version=lot.version),
             strike=Form.blank(version=lot.version),
-            invited=[(row.party.code, row.party.name) for row in invitations.invited(view.session, lot)],
+            count=len(invitations.invited(view.session, lot)),
             least=planning.book_of(lot, view.now).rule(rule.least).whole,
             rule=str(rule.least),
+            drawn=invitations.is_drawn(lot),
+            draw=draws.find(view.session, lot, "invited"),
+            pool=[(row.party.code, row.party.name, row.chosen) for row in invitations.pool(view.session, lot)],
+            times=planning.book_of(lot, view.now).rule(rule.pool).value if rule.pool else "",
+            may_draw=may(view.actor, Act.DRAW_TAKE_PART),
         )
 
 
@@ -42,6 +48,20 @@ def do_invite(unit: UnitOfWork, form: Form, ref: str) -> str:
     called = form.text("called", limit=8000, lines=True)
     form.refuse_if_any()
     invitations.invite(unit, tenders.lot(unit.session, ref), called.splitlines(), seen=form.version)
+    return f"/agency/lots/{ref}/invited"
+
+
+@agency.act("/lots/<ref>/acts/draw-invited", needs=Act.TENDER_DRAFT, back=invited_page)
+def do_draw(unit: UnitOfWork, form: Form, ref: str) -> str:
+    """Freeze the pool and announce the draw; from here on the purchaser and the centre play it."""
+    take = form.whole("take", least=1, most=invitations.MOST)
+    form.refuse_if_any()
+    lot = tenders.lot(unit.session, ref)
+    tenders.require_draft(unit, lot)
+    if not invitations.is_drawn(lot):
+        raise WrongStep("invitation.open_method", ref=ref)
+    codes = invitations.check_pool(unit.session, lot, take or 0, unit.now)
+    draws.announce(unit, lot, label="invited", pool=codes, take=take or 0)
     return f"/agency/lots/{ref}/invited"
 
 

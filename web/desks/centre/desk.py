@@ -12,6 +12,7 @@ from flask_babel import pgettext
 
 from evaluation.panels.panels import Panel
 from evaluation.reporting import queries
+from trading import draws
 from trading.availability import deadline_faults
 from trading.awarding import archives
 from trading.files import attachments
@@ -82,6 +83,16 @@ def home() -> str:
         )
         duties = [_filing_duty(card, view) for card in waiting] + centre_registrations.duties(view)
         duties += [_panel_duty(lot, panel) for lot, panel in queries.unseated(view)]
+        duties += [
+            Duty(
+                _("Draw of the invited, our step: %(title)s", title=one.lot.name),
+                f"/hall/{one.lot.ref}/draw/{one.label}",
+                basis=one.lot.ref,
+                label=_("Draw"),
+                tone="now",
+            )
+            for one in draws.awaiting_platform(view.session, "invited")
+        ]
         duties += [
             Duty(
                 _("Seal the archive: %(title)s", title=lot.name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from trading.kernel.calendar import day_start, local_day, packaged_calendar
 from web.rehearsal import plans
@@ -24,6 +25,8 @@ NEEDS = {
 }
 INVITED = ("BRIDGE",)
 """A bridge few can mend: only the invited may bid."""
+DRAWN = ("DRAFT",)
+"""Still drafted: six are on the list of whom to draw three from."""
 INQUIRIES = ("BEDS",)
 """Beds of one standard are bought by inquiry: one price each, the lowest wins."""
 
@@ -38,6 +41,17 @@ class Part:
     stage: str
     bidders: tuple[int, ...] = ()
     offers: tuple[int, ...] = ()
+
+
+def _method_of(key: str, bidders: tuple[int, ...]) -> dict[str, Any]:
+    """The fields of a plan that say by which method, where it is not the usual one of the regime."""
+    if key in INQUIRIES:
+        return {"method": "M5", "chosen": plans.INQUIRY}
+    if key in INVITED:
+        return {"method": "M9", "chosen": plans.FEW, "invited": [f"bidder{n}" for n in bidders]}
+    if key in DRAWN:
+        return {"method": "M2", "chosen": plans.LIMITED, "invited": [f"bidder{n}" for n in range(1, 7)]}
+    return {}
 
 
 def morning(now: datetime, days_before: int) -> datetime:
@@ -90,9 +104,7 @@ def parts(now: datetime) -> dict[str, Part]:
             need=need or NEEDS["WORKS" if works else category],
             issue_at=issue_at,
             returned=key in ("CLASS", "REVIEW"),
-            method="M5" if key in INQUIRIES else "M9" if key in INVITED else "",
-            chosen=plans.INQUIRY if key in INQUIRIES else plans.FEW if key in INVITED else {},
-            invited=[f"bidder{n}" for n in bidders] if key in INVITED else (),
+            **_method_of(key, bidders),
         )
         made[key] = Part(plan, filed, stage, bidders, offers)
 

@@ -8,7 +8,7 @@ import { deriveHeader, parseHeader } from "./header.js";
 
 const ESCROW_PLEN = 65536;
 const SPAN = 2 ** 48;
-const LABELS = ["experts", "k"];
+const LABELS = ["experts", "invited", "k"];
 
 /** The pool in its order: by UTF-8 bytes. */
 export const sortPool = (pool) => [...pool].sort((a, b) => compareBytes(utf8(a), utf8(b)));
@@ -94,7 +94,7 @@ export async function permutation(seed, label, n) {
   return a;
 }
 
-/** The picks: for "experts" the first `take` of the permutation (`substitutes` follow in order); for "k" one index. */
+/** The picks: for "experts" and "invited" the first `take` of the permutation (`substitutes` follow in order); for "k" one index. */
 export async function picks(seed, { label, size, take }) {
   need(LABELS.includes(label), "FORMAT", "unknown label");
   if (label === "k") return { picks: [await (await numberStream(seed, label))(size)], substitutes: [] };
