@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from deposits.demands import DepositDemand
 from deposits.refunds import rules
 from trading.awarding import awards, contracts
-from trading.bidding import bids
+from trading.bidding import bids, withdrawals
 from trading.custody import officers
 from trading.hall import legal_effects
 from trading.kernel.calendar import local_day
@@ -93,7 +93,7 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot))
         if row is not None
         else frozenset(),
-        took_back={party: local_day(at) for party, at in bids.taken_back(session, lot).items()}
+        took_back={party: local_day(at) for party, at in withdrawals.taken_back(session, lot).items()}
         if row is not None or ended is not None
         else {},
         not_theirs={one.party_id: local_day(one.since) for one in following if one.outcome.deposit == "refund"},

@@ -529,21 +529,6 @@ def standing_bids(session: Session, lot: Lot, part: str = officers.BID) -> list[
     return sorted((row.bid for row in rows), key=lambda bid: bid.header_hash)
 
 
-def taken_back(session: Session, lot: Lot) -> dict[int, datetime]:
-    """party → when it last withdrew a bid, for those of whom none stands. For when the names are public, or the lot is over."""
-    stands = select(SealedBid.party_id).join(StandingBid, StandingBid.bid_id == SealedBid.id)
-    query = (
-        select(BidReceipt.party_id, func.max(BidReceipt.at))
-        .where(
-            BidReceipt.lot_id == lot.id,
-            BidReceipt.kind == "withdrawn",
-            BidReceipt.party_id.not_in(stands.where(StandingBid.lot_id == lot.id)),
-        )
-        .group_by(BidReceipt.party_id)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
-
-
 def standing_facts(session: Session, lot: Lot, part: str, *columns: Any) -> dict[str, tuple[Any, ...]]:
     """header_hash → these columns of each bid that stands: as `standing_bids`, without reading all there is of it and its bidder."""
     query = select(SealedBid.header_hash, *columns).join(StandingBid, StandingBid.bid_id == SealedBid.id)
