@@ -1,4 +1,5 @@
-"""Purchaser, agency and clerk to their last page: a project filed, returned once, accepted, drafted, published; what was asked answered."""
+"""Purchaser, agency and clerk to their last page: a project filed, returned once, accepted, drafted, those to invite drawn by lot,
+published; what was asked answered."""
 
 from __future__ import annotations
 
@@ -29,16 +30,21 @@ def test_a_filing_is_completed_returned_once_and_accepted(walk: Walk, tmp_path: 
     buyer.follow("a[href='/agency/projects/new']")
     with buyer.expecting(422):
         buyer.press("form[action$='/acts/draft-project'] button")  # empty
-    buyer.fill(name=NAME, regime="GP", category="GOODS", contact="王老师 0315-0000102", budget="八十六万")
+    buyer.fill(
+        name=NAME, regime="GP", method__GP="M2", category="GOODS", contact="王老师 0315-0000102", budget="八十六万"
+    )
+    assert not buyer.page.locator("[name='ground.M5']").first.is_visible()  # the cases of another method
+    buyer.fill(ground__M2="few_suppliers")
     with buyer.expecting(422):
         buyer.press("form[action$='/acts/draft-project'] button")
     assert buyer.page.input_value("[name=name]") == NAME  # nothing typed is lost
     buyer.page.fill("[name=budget]", "860000")
     buyer.page.select_option("[name=agency]", index=1)
-    assert buyer.page.locator("[data-needs]:visible").count() == 7
+    assert buyer.page.locator("[data-needs]:visible").count() == 9
     buyer.press("form[action$='/acts/draft-project'] button")
     buyer.follow("main a[href$='/edit#f-region']")  # what is missing leads to its field
     buyer.fill(region="开平区", agency_agreement="委托代理协议 2026-31", funds="财政资金", intent_at="2026-10-12")
+    buyer.fill(ground_facts="本市有图书馆配书资质的供应商共八家")
     buyer.look()
     buyer.press("form[action$='/acts/edit'] button")
     buyer.page.set_input_files("[name=files]", paper(tmp_path, "采购计划.pdf"))
@@ -131,6 +137,7 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
         officer.go(hall)
         with_key(officer, "drills", again=True)
     walk.town.jump(seconds=61)
+    draw_the_invited(walk, lot)
     agent.go(lot)
     agent.follow(f"main a[href='{lot}/preview']")
     agent.follow(f"main a[href='{lot}/publish']")
@@ -140,6 +147,34 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
     agent.press("form[action$='/acts/publish'] button")
     agent.follow("main a[href^='/lots/']")  # the public page
     assert walk.town.ask("select state from lot where ref = ?", lot.rpartition("/")[2])[0][0] in ("NOTICE", "BIDDING")
+
+
+def draw_the_invited(walk: Walk, lot: str) -> None:
+    """Six on the list, three of them drawn by the centre and the purchaser."""
+    agent, clerk, buyer, ref = walk.person("agent"), walk.person("clerk"), walk.person("buyer"), lot.rpartition("/")[2]
+    codes = [code for (code,) in walk.town.ask("select code from party where kind = 'bidder' order by code limit 7")]
+    agent.go(lot).follow(f"main a[href='{lot}/invited']")
+    with agent.expecting(422):
+        agent.fill(called="无此公司").press("form[action$='/acts/invite'] button")
+    agent.fill(called="\n".join(codes)).press("form[action$='/acts/invite'] button")
+    agent.press("form[action$='/acts/strike-invitation'] button")
+    with agent.expecting(422):
+        agent.fill(take="4").press("form[action$='/acts/draw-invited'] button")  # six are too few to draw four from
+    agent.fill(take="3").press("form[action$='/acts/draw-invited'] button")
+    steer, own = f"/hall/{ref}/draw/invited", f"/agency/lots/{ref}/draw/invited"
+    walk.town.jump(seconds=61)
+    clerk.go("/centre").follow(f"main a[href='{steer}']").press("form[action$='/acts/commit'] button")
+    buyer.go("/agency").follow(f"main a[href='{own}']")
+    with_key(buyer, "commit")
+    walk.town.jump(seconds=61)
+    clerk.go(steer).press("form[action$='/acts/list'] button")
+    with_key(buyer.go(own), "sign-list", again=True)
+    walk.town.jump(seconds=61)
+    clerk.go(steer).press("form[action$='/acts/reveal'] button")
+    with_key(buyer.go(own), "reveal", again=True)
+    clerk.go(steer).press("form[action$='/acts/conclude'] button")
+    agent.go(f"{lot}/invited")
+    assert agent.page.locator("main tbody .tag--ok").count() == 3
 
 
 def test_the_agency_answers_corrects_and_extends(walk: Walk) -> None:

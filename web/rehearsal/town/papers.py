@@ -13,7 +13,7 @@ from typing import Any
 from trading.kernel.money import Money
 from web.papers.typesetter import SETTER, can_set
 from web.rehearsal import names
-from web.rehearsal.front import PDF
+from web.rehearsal.front import PDF, Plan
 from web.rehearsal.town import paper_words
 from web.rehearsal.town.plans import Part
 
@@ -37,28 +37,36 @@ class Papers:
     def order(self, parts: list[Part]) -> None:
         """Begin with what these tenders need, in their order."""
         for one in parts:
-            self._start(paper_words.tender(one.plan))
-            self._start(paper_words.agreement(one.plan))
+            self._start(_said(one.plan, paper_words.tender(one.plan)))
+            self._start(_said(one.plan, paper_words.agreement(one.plan)))
             for n, thousandths in zip(one.bidders, one.offers, strict=False):
-                self._start(paper_words.technical(one.plan, names.firm_of(n), names.signer_of(n)))
+                firm, signer = names.firm_of(n), names.signer_of(n)
+                self._start(_said(one.plan, paper_words.technical(one.plan, firm, signer)))
                 if one.plan.regime != "WORKS":
-                    self._start(
-                        paper_words.commercial(one.plan, names.firm_of(n), names.signer_of(n), _price(one, thousandths))
-                    )
+                    words = paper_words.commercial(one.plan, firm, signer, _price(one, thousandths))
+                    self._start(_said(one.plan, words))
 
     def tender(self, one: Part) -> dict[str, tuple[str, bytes]]:
         """The documents of a tender: kind → (name, bytes)."""
         return {
-            "tender_document": (f"招标文件-{one.plan.name}.pdf", self._paper(paper_words.tender(one.plan))),
-            "contract_form": (f"合同文本-{one.plan.name}.pdf", self._paper(paper_words.agreement(one.plan))),
+            "tender_document": (
+                one.plan.law.vocabulary.said("招标文件", "zh") + f"-{one.plan.name}.pdf",
+                self._paper(_said(one.plan, paper_words.tender(one.plan))),
+            ),
+            "contract_form": (
+                f"合同文本-{one.plan.name}.pdf",
+                self._paper(_said(one.plan, paper_words.agreement(one.plan))),
+            ),
         }
 
     def bid(self, one: Part, n: int, price: str) -> dict[str, bytes]:
         """The files of a firm's bid. Works are reviewed blind: there what names the firm stands in the form alone."""
         firm, signer = names.firm_of(n), names.signer_of(n)
-        files = {"技术文件.pdf": self._paper(paper_words.technical(one.plan, firm, signer))}
+        files = {"技术文件.pdf": self._paper(_said(one.plan, paper_words.technical(one.plan, firm, signer)))}
         if one.plan.regime != "WORKS":
-            files["商务文件.pdf"] = self._paper(paper_words.commercial(one.plan, firm, signer, Money.parse(price)))
+            files["商务文件.pdf"] = self._paper(
+                _said(one.plan, paper_words.commercial(one.plan, firm, signer, Money.parse(price)))
+            )
         return files
 
     def _start(self, words: dict[str, Any]) -> Future[bytes] | None:
@@ -72,6 +80,12 @@ class Papers:
     def _paper(self, words: dict[str, Any]) -> bytes:
         made = self._start(words)
         return PDF if made is None else made.result()
+
+
+def _said(plan: Plan, words: dict[str, Any]) -> dict[str, Any]:
+    """The words of a paper as the law of the plan's method says them."""
+    said: dict[str, Any] = json.loads(plan.law.vocabulary.said(json.dumps(words, ensure_ascii=False), "zh"))
+    return said
 
 
 def _price(one: Part, thousandths: int) -> Money:
