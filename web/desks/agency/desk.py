@@ -191,7 +191,7 @@ def _of_lot(ref: str, path: str, *, invites: bool) -> Group:
         (_("Content"), base + "/edit"),
         (_("Timetable"), base + "/timetable"),
         (_("Documents"), base + "/documents"),
-        *([(_("Invitations"), base + "/invited")] if invites else []),
+        *([(_("Who is invited"), base + "/invited")] if invites else []),
         (_("Criteria"), base + "/scheme"),
         (_("Key holders"), base + "/keys"),
         (_("Questions and corrections"), base + "/clarify"),

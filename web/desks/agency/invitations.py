@@ -29,7 +29,7 @@ def invited_page(ref: str, form: Form | None = None) -> str:
             "agency/lot_invited.html",
             view,
             card,
-            _("Invitations"),
+            _("Who is invited"),
             form=form or Form.blank(version=lot.version),
             strike=Form.blank(version=lot.version),
             count=len(invitations.invited(view.session, lot)),

@@ -13,8 +13,8 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
-from trading.procedures import fields
-from trading.tendering import planning, tenders
+from trading.procedures import fields, procedure_of
+from trading.tendering import invitations, planning, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
 from web import words
@@ -312,7 +312,7 @@ def preview_page(ref: str) -> Any:
             card,
             _("Preview of the notice"),
             notice=notice,
-            facts=notice_facts(notice.kind, notice.body),
+            facts=notice_facts(notice.kind, notice.body, card),
             rows=[],
             missing=[words for name, words in lacking.items() if not notice.body[name]],
             may_publish=may(view.actor, Act.LOT_PUBLISH),
@@ -322,7 +322,13 @@ def preview_page(ref: str) -> Any:
 
 
 def _opening_words(lot: Lot) -> str:
-    return _("Qualified bidders are welcome to take part. Taking part needs no registration and no review.")
+    """What a notice says after its facts, where the agency does not write it anew."""
+    if invitations.is_invited_only(lot):
+        return _(
+            "Those invited are asked to take part. They get the documents on the platform; others cannot take part."
+        )
+    usual = _("Qualified bidders are welcome to take part. Taking part needs no registration and no review.")
+    return procedure_of(lot).vocabulary.said(usual, language())
 
 
 def _limits(view: View, lot: Lot) -> list[tuple[str, Any, str]]:

@@ -99,7 +99,7 @@ def checklist(view: View, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], 
         "edit": _("Content of the lot"),
         "timetable": _("Timetable"),
         "documents": _("Documents"),
-        **({"invited": _("Invitations")} if procedure_of(lot).invitation else {}),
+        **({"invited": _("Who is invited")} if procedure_of(lot).invitation else {}),
         "scheme": _("Criteria"),
         "keys": _("Key holders and drill"),
     }

@@ -94,7 +94,7 @@ def notice(number: int) -> str:
         "public/notice.html",
         notice=row,
         card=card,
-        facts=notice_facts(row.kind, row.body),
+        facts=notice_facts(row.kind, row.body, card),
         rows=ranking(row.body),
         others=others,
     )
@@ -240,6 +240,7 @@ def lot(ref: str) -> str:
             "trust": tickets.trust(view),
             "following": follows.follows(view, row),
             "bundled": row.state in dossier.FINISHED,
+            "may_read": invitations.may_read(view, row),
             "invited_only": invitations.is_invited_only(row),
             "may_join": may(view.actor, Act.LOT_TAKE_PART) and invitations.may_read(view, row),
             "taking": participants.takes_part(view, row),
@@ -291,7 +292,7 @@ def contract(ref: str) -> str:
         card=card,
         told=told,
         notice=told.contract,
-        facts=notice_facts("contract", told.contract.body) if told.contract else [],
+        facts=notice_facts("contract", told.contract.body, card) if told.contract else [],
     )
 
 

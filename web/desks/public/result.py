@@ -96,7 +96,7 @@ def result(ref: str) -> str:
     top = ranked[0] if ranked else None
     return page(
         "public/result.html",
-        facts=notice_facts(shown.kind, shown.body) if shown else [],
+        facts=notice_facts(shown.kind, shown.body, values["card"]) if shown else [],
         top=top,
         won=headline(card, ranked),
         why=why(scores) if scores else "",

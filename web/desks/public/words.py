@@ -26,6 +26,7 @@ from trading.views.public_queries import PHASES, LotLine
 from web import words
 from web.http.gate import render, saved_as
 from web.http.refusals import language
+from web.http.vocabulary import of_thing
 from web.words import formatting
 from web.words.formatting import Label
 from web.words.regions import full_name
@@ -195,14 +196,15 @@ def digest(value: str) -> Markup:
     ).format(_("show"), value, value)
 
 
-def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The facts of a notice in words, in the order of their declaration; what has a table of its own (candidates, ranking, files) is left
-    to the page."""
-    speech, shown = lang(), []
+def notice_facts(kind: str, body: Mapping[str, Any], of: Any) -> list[tuple[str, str]]:
+    """The facts of a notice in words, in the order of their declaration, as the procedure of the lot ``of`` calls them; what has a table of
+    its own (candidates, ranking, files) is left to the page."""
+    speech, shown, vocabulary = lang(), [], of_thing(of)
     for field in fields.of_notice(kind):
         value = body.get(field.name)
         if field.label is not None and value not in (None, "", []):
-            shown.append((field.label.text(speech), field_text(field, value, speech, str(body.get("currency", "CNY")))))
+            label = vocabulary.said(field.label.text(speech), speech)
+            shown.append((label, field_text(field, value, speech, str(body.get("currency", "CNY")))))
     return shown
 
 

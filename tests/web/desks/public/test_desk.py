@@ -423,6 +423,6 @@ def test_a_notice_shows_every_fact_of_its_body(rooms: Rooms, regime: str) -> Non
         for kind, body in bodies.items():
             body |= {"currency": "USD"} if "currency" in body else {}  # the usual one goes without saying
             facts = {key for key, value in body.items() if not isinstance(value, (dict, list)) and value != ""}
-            told = notice_facts(kind, body)
+            told = notice_facts(kind, body, None)
             less = {key: {k: v for k, v in body.items() if k != key} for key in facts}
-            assert [f"{kind}: {key}" for key in sorted(facts) if notice_facts(kind, less[key]) == told] == []
+            assert [f"{kind}: {key}" for key in sorted(facts) if notice_facts(kind, less[key], None) == told] == []
