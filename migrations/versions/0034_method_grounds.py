@@ -30,7 +30,7 @@ def upgrade():
     op.create_index(op.f('ix_invitation_party_id'), 'invitation', ['party_id'], unique=False)
     with op.batch_alter_table('draw') as table:
         table.drop_constraint(op.f('ck_draw_label'), type_='check')
-        table.create_check_constraint(op.f('ck_draw_label'), "label IN ('experts', 'invited', 'k')")
+        table.create_check_constraint(op.f('ck_draw_label'), "label IN ('experts', 'k', 'invited')")
 
 
 def downgrade():

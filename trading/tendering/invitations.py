@@ -154,14 +154,12 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
     if found is None or not is_invited_only(lot):
         return
     entry, record = found
-    rows, text = invited(view.session, lot), dumps(record).decode()
-    for row in (one for one in pool(view.session, lot) if one.chosen != audit.names(text, "invited", one.party.code)):
-        yield Difference("invitation", str(row.id), "chosen", entry.c)
+    rows, text = pool(view.session, lot), dumps(record).decode()
     for row in rows:
-        if not audit.names(text, "invited", row.party.code):
-            yield Difference("invitation", str(row.id), "party_id", entry.c)
-    if len(rows) < len(record["facts"].get("invited", ())):
-        yield Difference("invitation", lot.ref, "party_id", entry.c, str(len(rows)))
+        if row.chosen != audit.names(text, "invited", row.party.code):
+            yield Difference("invitation", str(row.id), "chosen", entry.c)
+    if sum(row.chosen for row in rows) < len(record["facts"]["invited"]):
+        yield Difference("invitation", lot.ref, "party_id", entry.c)
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------

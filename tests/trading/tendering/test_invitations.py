@@ -105,7 +105,7 @@ def test_only_the_invited_take_part_and_read_whatever_the_rows_say(world: World)
         assert participants.take_part(work, world.lot_in(work, ref)) is not None
     with world.view("clock") as view:
         named = {(one.table, one.column) for one in invitations.differences(view, world.lot_in(view, ref))}
-    assert named == {("invitation", "party_id")}
+    assert named == {("invitation", "chosen"), ("invitation", "party_id")}
 
 
 def test_the_invited_are_drawn_by_lot_and_nobody_else_gets_in(engine: Engine, tmp_path: Path) -> None:
