@@ -154,11 +154,13 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
     if found is None or not is_invited_only(lot):
         return
     entry, record = found
-    rows, text = pool(view.session, lot), dumps(record).decode()
-    for row in rows:
-        if row.chosen != audit.names(text, "invited", row.party.code):
+    text, named = dumps(record).decode(), 0
+    for row in pool(view.session, lot):
+        bound = audit.names(text, "invited", row.party.code)
+        named += bound
+        if row.chosen != bound:
             yield Difference("invitation", str(row.id), "chosen", entry.c)
-    if sum(row.chosen for row in rows) < len(record["facts"]["invited"]):
+    if named < len(record["facts"]["invited"]):
         yield Difference("invitation", lot.ref, "party_id", entry.c)
 
 
