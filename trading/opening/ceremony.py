@@ -8,6 +8,7 @@ opening_list.py; what officers' clients are handed in trading/hall/package.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -263,6 +264,11 @@ def parties_of_set(session: Session, row: Opening) -> set[int]:
 def is_public(session: Session, lot: Lot) -> bool:
     """Whether the names of those who bid may be shown: from the published opening list on (promise S1)."""
     return find(session, lot) is not None
+
+
+def public_among(session: Session, lots: Iterable[int]) -> set[int]:
+    """The row numbers of those of these lots of which names may be shown, in one question."""
+    return set(session.scalars(select(Opening.lot_id).where(Opening.lot_id.in_(set(lots)))))
 
 
 def refuse_reviewer(view: View, lot: Lot) -> None:

@@ -285,9 +285,9 @@ def objection_cards(view: View) -> list[ObjectionCard]:
     rows = view.session.scalars(
         select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(own_lot_ids(view)))
     )
-    return [
-        _objection_card(view, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
-    ]
+    found = sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+    public = ceremony.public_among(view.session, (row.lot_id for row in found))
+    return [_objection_card(row, public) for row in found]
 
 
 def objection_card(view: View, ref: str) -> ObjectionCard:
@@ -296,11 +296,12 @@ def objection_card(view: View, ref: str) -> ObjectionCard:
     row = disputes.objection(view.session, ref)
     if not projects.is_of(row.lot.project, view.actor.party_id):
         raise NotFound("objection.unknown")
-    return _objection_card(view, row)
+    return _objection_card(row, ceremony.public_among(view.session, [row.lot_id]))
 
 
-def _objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
-    party = row.party.name if ceremony.is_public(view.session, row.lot) else ""
+def _objection_card(row: disputes.Objection, public: set[int]) -> ObjectionCard:
+    """``public``: lots of which names may be shown."""
+    party = row.party.name if row.lot_id in public else ""
     return ObjectionCard(
         row.ref,
         row.lot.ref,

@@ -191,16 +191,20 @@ def objections(view: View, *, of: Lot | None = None) -> list[ObjectionCard]:
     """Objections and challenges to all lots or to one, the open ones first by their last moment. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
     rows = select(disputes.Objection)
-    found = view.session.scalars(rows if of is None else rows.where(disputes.Objection.lot_id == of.id))
-    return [
-        objection_card(view, row) for row in sorted(found, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
-    ]
+    found = list(view.session.scalars(rows if of is None else rows.where(disputes.Objection.lot_id == of.id)))
+    public = ceremony.public_among(view.session, (row.lot_id for row in found))
+    return [_card(row, public) for row in sorted(found, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))]
 
 
 def objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
     """One of them; who objected is "" until the opening list names the bidders. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
-    party = row.party.name if ceremony.is_public(view.session, row.lot) else ""
+    return _card(row, ceremony.public_among(view.session, [row.lot_id]))
+
+
+def _card(row: disputes.Objection, public: set[int]) -> ObjectionCard:
+    """``public``: lots of which names may be shown."""
+    party = row.party.name if row.lot_id in public else ""
     return ObjectionCard(
         row.ref,
         row.lot.ref,

@@ -363,15 +363,13 @@ def deadlines() -> Any:
 @desk.page("/objections", needs=SEE)
 def objections() -> str:
     with reading() as view:
-        found = oversight.objections(view)
+        found, complained = oversight.objections(view), list(complaints.all_of(view.session))
+        public = ceremony.public_among(view.session, (one.lot_id for one in complained))
         return render(
             "supervisor/objections.html",
             open_=[one for one in found if one.state in disputes.OPEN],
             done=[one for one in found if one.state not in disputes.OPEN],
-            complaints=[
-                (one, one.party.name if ceremony.is_public(view.session, one.lot) else "")
-                for one in complaints.all_of(view.session)
-            ],
+            complaints=[(one, one.party.name if one.lot_id in public else "") for one in complained],
             at=view.now,
         )
 
