@@ -15,13 +15,21 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = ("releases", "current", "bin", ".lock")
 HALF = ".half"
 ROOM = 900
 """MiB an installed release takes at most, while it is being made."""
-UNITS = ("bidhall.service", "bidhall-watch.service", "bidhall-backup.service", "bidhall-backup.timer")
+UNITS = (
+    "bidhall.service",
+    "bidhall-watch.service",
+    "bidhall-backup.service",
+    "bidhall-backup.timer",
+    "bidhall-doctor.service",
+    "bidhall-doctor.timer",
+)
 WORDS = {
     "install.no_python": (
         "this is Python {found}; the release is for {wanted}: name another one, PYTHON=python{first} ./install …",
@@ -86,7 +94,7 @@ class Refused(Exception):
     """Nothing was installed."""
 
 
-def words(code, **facts):
+def words(code: str, **facts: object) -> str:
     chinese = (os.environ.get("BIDHALL_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "").startswith(
         "zh"
     )
@@ -94,11 +102,11 @@ def words(code, **facts):
     return "[%s] %s" % (code, text) if code.startswith("install.") else text
 
 
-def say(code, **facts):
+def say(code: str, **facts: object) -> None:
     print(words(code, **facts), flush=True)
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./install", description="Install this release of Bidhall, without a network."
     )
@@ -142,7 +150,7 @@ def main():
 # --- whether it can be ------------------------------------------------------------------------------------------------
 
 
-def system_faults(about):
+def system_faults(about: "dict[str, Any]") -> "list[str]":
     found, here = [], "%d.%d" % sys.version_info[:2]
     if here not in about["pythons"] or platform.python_implementation() != "CPython":
         wanted = about["pythons"]
@@ -160,11 +168,11 @@ def system_faults(about):
     return found
 
 
-def numbers(version):
+def numbers(version: str) -> "list[int]":
     return [int(one) for one in version.split(".") if one.isdigit()]
 
 
-def place_faults(prefix):
+def place_faults(prefix: str) -> "list[str]":
     """A folder that is empty, or ours, on a disk with room."""
     above = prefix
     while not os.path.exists(above):
@@ -181,7 +189,7 @@ def place_faults(prefix):
     return [words("install.no_room", found=free, where=above, wanted=ROOM)] if free < ROOM else []
 
 
-def damage():
+def damage() -> "list[str]":
     """Every file of the archive against its sums: a download that was cut off, or a file somebody changed."""
     wrong = []
     with open(os.path.join(HERE, "SHA256SUMS"), encoding="utf-8") as stream:
@@ -204,7 +212,7 @@ def damage():
 # --- doing it ---------------------------------------------------------------------------------------------------------
 
 
-def install(about, prefix):
+def install(about: "dict[str, Any]", prefix: str) -> None:
     os.makedirs(os.path.join(prefix), mode=0o755, exist_ok=True)
     with open(os.path.join(prefix, ".lock"), "w") as lock:
         try:
@@ -230,7 +238,7 @@ def install(about, prefix):
     say("done", where=os.path.join(prefix, "bin", "bidhall"))
 
 
-def environment(home):
+def environment(home: str) -> None:
     """A venv with the libraries of the archive, each compared with its hash; pip is given no index and reads no settings of anybody's."""
     wheels = os.path.join(HERE, "wheels")
     say("works", count=len(os.listdir(wheels)), where=home)
@@ -253,7 +261,7 @@ def environment(home):
     shutil.copytree(os.path.join(HERE, "docs"), os.path.join(share, "docs"))
 
 
-def run(command, environment):
+def run(command: "list[str]", environment: "dict[str, str]") -> None:
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -261,7 +269,7 @@ def run(command, environment):
         raise OSError("%s: %s" % (" ".join(command[:5]), done.stdout.decode("utf-8", "replace")[-2000:]))
 
 
-def libraries(home):
+def libraries(home: str) -> "list[str]":
     """Names of system libraries that something installed wants and this machine has not, as its loader says it."""
     made = [
         os.path.join(folder, name)
@@ -277,7 +285,7 @@ def libraries(home):
     return sorted(set(re.findall(r"^\s*(\S+) => not found", said, re.MULTILINE)))
 
 
-def point(to, name):
+def point(to: str, name: str) -> None:
     """A link that leads to another place from one moment to the next."""
     draft = name + ".new"
     if os.path.lexists(draft):
@@ -286,7 +294,7 @@ def point(to, name):
     os.replace(draft, name)
 
 
-def link(command, name):
+def link(command: str, name: str) -> None:
     if os.path.lexists(name) and not (os.path.islink(name) and os.readlink(name) == command):
         say("kept", where=name)
         return
@@ -294,8 +302,9 @@ def link(command, name):
     say("linked", where=name)
 
 
-def write_units(folder, prefix, user, data):
+def write_units(folder: str, prefix: str, user: str, data: str) -> None:
     """The units of docs/operate/service for this folder, this user and these data; one that is there and differs is left as it is."""
+    os.makedirs(folder, mode=0o755, exist_ok=True)
     for name in UNITS:
         with open(os.path.join(HERE, "docs", "operate", "service", name), encoding="utf-8") as stream:
             text = unit(stream.read(), prefix, user, data)
@@ -311,7 +320,7 @@ def write_units(folder, prefix, user, data):
         say("unit", where=path)
 
 
-def unit(text, prefix, user, data):
+def unit(text: str, prefix: str, user: str, data: str) -> str:
     """A folder below /var/lib is made by systemd; any other is there already, and has to be named as writable."""
     text = text.replace("/opt/bidhall/", prefix + "/").replace("User=bidhall", "User=" + user)
     text = text.replace("Group=bidhall", "Group=" + user).replace("/var/lib/bidhall", data)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 
+from release import install
 from tests.house.tree import ROOT
 from trading.custody import officers
 from trading.files import file_types
 from trading.kernel.db import PATIENCE_MS
 from web.app import MAX_FORM_BYTES
 from web.cli import serve
-from web.cli.main import COMMANDS
+from web.cli.main import main
 from web.http import edge, lines
 from web.http.attached import SEVERAL
 
@@ -70,16 +76,81 @@ def test_caddy_does_the_same_and_takes_away_the_header_it_cannot_write() -> None
     assert told("Caddyfile", "header_up") == ["X-Forwarded-For {remote_host}", "-X-Arrived-At"]
 
 
-@pytest.mark.parametrize("name", ["bidhall.service", "bidhall-watch.service"])
-def test_the_units_start_commands_there_are_on_a_clock_that_is_right(name: str) -> None:
-    command = told(name, "ExecStart")[0].split()
-    assert command[0].endswith("/bidhall") and command[1] in COMMANDS
+SERVICES = (
+    "bidhall.service",
+    "bidhall-watch.service",
+    "bidhall-mirror.service",
+    "bidhall-backup.service",
+    "bidhall-doctor.service",
+)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_starts_a_command_as_it_is_given_on_a_clock_that_is_right(name: str) -> None:
+    program, *words = told(name, "ExecStart")[0].split()
+    assert program == "/opt/bidhall/bin/bidhall"
+    command: click.Command | None = main
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None
+    command.make_context("bidhall", words)  # refuses an option that is not there
     assert "time-sync.target" in told(name, "After")[0].split()
-    assert (told(name, "UMask"), told(name, "StateDirectoryMode"), told(name, "Restart")) == (
-        ["0077"],
-        ["0700"],
-        ["always"],
+    assert (told(name, "UMask"), told(name, "StateDirectoryMode")) == (["0077"], ["0700"])
+    lives = told(name, "Type") == ["exec"]
+    assert told(name, "Restart") == (["always"] if lives else [])
+
+
+def test_all_units_give_up_the_same() -> None:
+    last = {text(name).partition("\nUMask=")[2].partition("\n\n[Install]")[0].strip() for name in SERVICES}
+    assert len(last) == 1
+    kept = last.pop().splitlines()
+    assert {
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "MemoryDenyWriteExecute=yes",
+        "CapabilityBoundingSet=",
+    } <= set(kept)
+
+
+def test_every_timer_has_its_service_and_the_installer_writes_all_but_the_mirrors() -> None:
+    there = {path.name for path in FOLDER.iterdir() if path.suffix in (".service", ".timer")}
+    timers = {name for name in there if name.endswith(".timer")}
+    assert {name.replace(".timer", ".service") for name in timers} < there == {*SERVICES, *timers}
+    assert {*install.UNITS} == there - {"bidhall-mirror.service"}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """The units as the installer writes them, for a folder whose command is there and a user of this machine."""
+    (tmp_path / "opt/bin").mkdir(parents=True)
+    (tmp_path / "opt/bin/bidhall").symlink_to(Path(sys.executable).with_name("bidhall"))
+    (tmp_path / "units").mkdir()
+    for name in sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".service", ".timer")):
+        made = install.unit(text(name), str(tmp_path / "opt"), "daemon", "/srv/bidhall")
+        (tmp_path / "units" / name).write_text(made, encoding="utf-8")
+    return tmp_path / "units"
+
+
+def test_units_for_another_place_name_it_throughout(written: Path) -> None:
+    found = (written / "bidhall.service").read_text(encoding="utf-8")
+    assert "ReadWritePaths=/srv/bidhall\n" in found and "BIDHALL_DATA=/srv/bidhall\n" in found
+    assert f"ExecStart={written.parent}/opt/bin/bidhall serve" in found and "User=daemon\nGroup=daemon\n" in found
+    assert not re.search("/opt/bidhall|/var/lib|StateDirectory=", found)
+    assert install.unit(text("bidhall.service"), "/opt/bidhall", "bidhall", "/var/lib/bidhall") == text(
+        "bidhall.service"
     )
+
+
+def test_systemd_understands_every_line_and_finds_little_exposed(written: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze: the units were compared with our commands, and not verified by systemd")
+    units = sorted(map(str, written.iterdir()))
+    ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    for unit in (one for one in units if one.endswith(".service")):
+        words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", unit]
+        ran = subprocess.run(words, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout[-300:]
 
 
 def test_the_platform_may_open_its_files_and_end_what_is_under_way() -> None:

@@ -30,13 +30,16 @@ TURN = "start bidhall serve, or call bidhall tick"
 
 @click.command("doctor", epilog="Example: bidhall doctor --json")
 @click.option("--deadline", "lot_ref", metavar="LOT", help="Also: is all ready for this lot's deadline?")
+@click.option("--note", is_flag=True, help="Keep the moment and how many errors there were, for /metrics.")
 @json_option
 @lang_option
 @guarded
-def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
+def doctor(lot_ref: str | None, note: bool, as_json: bool, lang: str | None) -> None:
     """Say what is wrong with this installation, and how to mend it."""
     findings = examine(lot_ref)
     ok = all(one.level != "error" for one in findings)
+    if note:
+        _note(findings)
     if as_json:
         answer({"ok": ok, "findings": [asdict(one) for one in findings]})
     else:
@@ -44,6 +47,13 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
             click.echo(_in_chinese(one) if language(lang) == "zh" else _in_english(one))
     if not ok:
         raise SystemExit(NOT_READY)
+
+
+def _note(findings: list[Finding]) -> None:
+    from web import examined, wiring
+
+    settings = read_settings()
+    examined.note(settings.data, wiring.open_clock(settings).now(), (one.level for one in findings))
 
 
 def _in_english(one: Finding) -> str:
