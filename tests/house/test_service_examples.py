@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from web.cli import serve
 from web.cli.main import main
 from web.http import edge, lines
 from web.http.attached import SEVERAL
+from web.settings import NAMES
 
 FOLDER = ROOT / "docs" / "operate" / "service"
 MAX_BID = officers.SIZES[-1] + 70_000 + 16 * (officers.SIZES[-1] >> 19) + 16
@@ -173,3 +175,58 @@ def test_the_page_about_it_names_the_numbers() -> None:
         f"not moved for {serve.STOPPED_SECONDS} s",
     ):
         assert words in page, words
+
+
+# --- containers: read, and not started ----------------------------------------------------------------------------------
+
+
+def instructions() -> list[tuple[str, str]]:
+    lines = [line for line in text("Containerfile").splitlines() if line and not line.startswith("#")]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def command_of(words: list[str]) -> None:
+    """Refuses a command or an option that is not there."""
+    command = main.get_command(click.Context(main), words[0])
+    assert command is not None
+    command.make_context("bidhall", words[1:])
+
+
+def test_the_image_installs_as_the_archive_does_and_has_no_root() -> None:
+    found = instructions()
+    assert {word for word, _rest in found} <= set(
+        "FROM RUN ARG COPY ENV USER VOLUME STOPSIGNAL HEALTHCHECK ENTRYPOINT CMD".split()
+    )
+    copied = [rest.split() for word, rest in found if word == "COPY"]
+    assert copied == [["${ARCHIVE}", "/release.tar"], ["--from=made", "/opt/bidhall", "/opt/bidhall"]]
+    assert ("ARG", "ARCHIVE") in found and ("USER", "10001:10001") in found
+    runs = " ".join(rest for word, rest in found if word == "RUN")
+    assert "/release/install /opt/bidhall" in runs and "useradd --uid 10001" in runs
+    last = [word for word, _rest in found]
+    assert last.index("USER") > max(at for at, word in enumerate(last) if word in ("RUN", "COPY"))
+    (entry,), (words,) = ([json.loads(rest) for word, rest in found if word == one] for one in ("ENTRYPOINT", "CMD"))
+    assert entry == ["/opt/bidhall/bin/bidhall"]
+    command_of(words)
+    (volumes,) = (json.loads(rest) for word, rest in found if word == "VOLUME")
+    assert all(volume in runs for volume in volumes)
+    assert "/healthz" in next(rest for word, rest in found if word == "HEALTHCHECK")
+
+
+def test_the_site_of_containers_gives_commands_there_are_and_mounts_what_the_image_has() -> None:
+    words = [json.loads(one) for one in told("compose.yaml", "command:")]
+    assert [one[0] for one in words] == ["serve", "watch"]
+    for one in words:
+        command_of(one)
+    image = next(rest for word, rest in instructions() if word == "VOLUME")
+    mounts = re.findall(r"^ +- ([./\w]+):(/[^:\n]+)(?::ro)?$", text("compose.yaml"), re.MULTILINE)
+    ours = {place for name, place in mounts if name in ("data", "other", "backup")}
+    assert ours == set(json.loads(image))
+    declared = set(re.findall(r"^  (\w+):$", text("compose.yaml").partition("\nvolumes:\n")[2], re.MULTILINE))
+    assert declared == {name for name, _place in mounts if not name.startswith(".")}
+    assert all((FOLDER / name).is_file() for name, _place in mounts if name.startswith("."))
+    services = re.split(r"\n\n(?=  \w+:\n)", text("compose.yaml").partition("\nvolumes:\n")[0])
+    ours_and_proxy = [one for one in services if "database:\n    image" not in one]
+    assert len(ours_and_proxy) == 3 and all(
+        'cap_drop: ["ALL"]' in one and "read_only: true" in one for one in ours_and_proxy
+    )
+    assert set(re.findall(r"BIDHALL_(?!IMAGE)(\w+)", text("compose.yaml"))) <= set(NAMES)
