@@ -60,8 +60,10 @@ NAMES = (
     "SECOND_FACTOR",
     "DATA_KEYS",
     "TIME_SOURCES",
+    "METRICS",
 )
 SECOND_FACTOR = ("required", "optional")
+METRICS = ("loopback", "token")
 _OF_TESTS = tuple(
     PREFIX + name
     for name in (
@@ -89,6 +91,7 @@ class Settings:
     ``memory`` the files on other disks that hold the log's last checkpoint;
     ``mail`` where letters go;
     ``time_sources`` the clocks outside that ours is held against;
+    ``metrics`` who may read figures at /metrics: "" nobody, this machine, or whoever has the token;
     ``data_keys`` the file of the keys that seal values in the database, "" for ``data.keys`` in the data folder;
     ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
@@ -120,6 +123,7 @@ class Settings:
     second_factor: str = "optional"
     data_keys: str = ""
     time_sources: tuple[str, ...] = ()
+    metrics: str = ""
 
     @property
     def second_factor_required(self) -> bool:
@@ -161,6 +165,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if second and second not in SECOND_FACTOR:
         expected = " / ".join(SECOND_FACTOR)
         raise NotReady("settings.value", name=PREFIX + "SECOND_FACTOR", value=second, expected=expected)
+    metrics = values.get("METRICS", "").strip()
+    if metrics and metrics not in METRICS:
+        raise NotReady("settings.value", name=PREFIX + "METRICS", value=metrics, expected=" / ".join(METRICS))
     clamd = values.get("CLAMD", "").strip()
     if clamd:
         try:
@@ -199,6 +206,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         second_factor=second,
         data_keys=_key_file(values.get("DATA_KEYS", "").strip()),
         time_sources=_time_sources(values.get("TIME_SOURCES", "")),
+        metrics=metrics,
     )
 
 

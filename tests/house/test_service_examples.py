@@ -87,15 +87,22 @@ SERVICES = (
 )
 
 
+def command_of(words: list[str]) -> None:
+    """Refuses a command or an option that is not there."""
+    context = click.Context(main, info_name="bidhall", **main.context_settings)
+    command: click.Command | None = main
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words[0])
+        words = words[1:]
+    assert command is not None
+    command.make_context("bidhall", words, parent=context)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_unit_starts_a_command_as_it_is_given_on_a_clock_that_is_right(name: str) -> None:
     program, *words = told(name, "ExecStart")[0].split()
     assert program == "/opt/bidhall/bin/bidhall"
-    command: click.Command | None = main
-    while isinstance(command, click.Group):
-        command = command.get_command(click.Context(command), words.pop(0))
-    assert command is not None
-    command.make_context("bidhall", words)  # refuses an option that is not there
+    command_of(words)
     assert "time-sync.target" in told(name, "After")[0].split()
     assert (told(name, "UMask"), told(name, "StateDirectoryMode")) == (["0077"], ["0700"])
     lives = told(name, "Type") == ["exec"]
@@ -183,13 +190,6 @@ def test_the_page_about_it_names_the_numbers() -> None:
 def instructions() -> list[tuple[str, str]]:
     lines = [line for line in text("Containerfile").splitlines() if line and not line.startswith("#")]
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
-
-
-def command_of(words: list[str]) -> None:
-    """Refuses a command or an option that is not there."""
-    command = main.get_command(click.Context(main), words[0])
-    assert command is not None
-    command.make_context("bidhall", words[1:])
 
 
 def test_the_image_installs_as_the_archive_does_and_has_no_root() -> None:

@@ -6,6 +6,7 @@ import email
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -274,6 +275,7 @@ def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path
     (tmp_path / "other").mkdir()
     site.write_text(ANSWERS.format(folder=tmp_path, code=credit_code(90)), encoding="utf-8")
     here = {"PATH": os.environ["PATH"], "BIDHALL_DATA": str(tmp_path / "data"), "BIDHALL_LANG": "en"}
+    here |= {"BIDHALL_METRICS": "loopback"}
 
     def says(*words: str) -> str:
         ran = subprocess.run([bidhall, *words], env=here, cwd=tmp_path, capture_output=True, text=True)
@@ -291,20 +293,26 @@ def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path
         server = subprocess.Popen(words, env=here, cwd=tmp_path, stdout=log, stderr=log)
     try:
         until = time.monotonic() + 90
-        while status(port) != 200:
+        while asked(port)[0] != 200:
             assert server.poll() is None and time.monotonic() < until, (tmp_path / "server.log").read_text()
             time.sleep(0.2)
+        assert all(asked(port, "/notices")[0] == 200 for _ in range(20))
+        code, figures = asked(port, "/metrics")  # of both workers together, whoever answers
+        assert code == 200 and 'bidhall_requests_total{desk="public",status="2xx"} 20\n' in figures
+        (turned,) = re.findall(r"(?m)^bidhall_clock_turn_timestamp_seconds (\d+)$", figures)
+        assert abs(time.time() - int(turned)) < 30
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
 
 
-def status(port: int) -> int:
+def asked(port: int, path: str = "/readyz") -> tuple[int, str]:
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        line.request("GET", "/readyz")
-        return line.getresponse().status
+        line.request("GET", path)
+        answer = line.getresponse()
+        return answer.status, answer.read().decode()
     except OSError:
-        return 0
+        return 0, ""
     finally:
         line.close()

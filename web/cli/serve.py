@@ -206,9 +206,11 @@ def run(
 
     from web.app import find_desks
     from web.http.edge import EdgeWorker
+    from web.tally import TALLY
 
     doors = _files_door(settings, host)
     _raise_file_limit()
+    TALLY.share(2 * workers + 4)  # one that ends and the one after it may overlap
     find_desks()  # read once, for all workers; nothing in them runs or opens anything yet
     settle()
 
@@ -229,6 +231,8 @@ def run(
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1",
                 "worker_tmp_dir": None,
                 "when_ready": lambda _server: on_ready() if on_ready else None,
+                "pre_fork": _give_slot,
+                "post_fork": lambda _server, worker: TALLY.take(worker.bidhall_slot),
                 "post_worker_init": _start_clock,
                 "worker_exit": _stop_clock,
             }
@@ -240,6 +244,9 @@ def run(
             from web.app import create_app
 
             return create_app(settings, wiring.open_worker_office(settings, trouble, server))
+
+    def _give_slot(server: Any, worker: Any) -> None:
+        worker.bidhall_slot = TALLY.free_slot(one.bidhall_slot for one in server.WORKERS.values())
 
     def _start_clock(worker: Any) -> None:
         from web import wiring

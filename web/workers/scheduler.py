@@ -32,6 +32,7 @@ from trading.kernel.system_clock import SystemClock
 from trading.kernel.work import Office
 from trading.opening import rechecks, scrub
 from trading.parties import failed_sign_ins, mail_queue, password_links, registrations
+from web.tally import TALLY
 from web.workers import outbox_worker, time_sources
 from web.workers.outbox_worker import Post
 from web.workers.watch import mirror_state, taking
@@ -216,6 +217,7 @@ def _turn(office: Office, bank: Bank | None) -> None:
         for step in turn(office, bank):
             if step != "tick":
                 logger.info("taken: %s", step)
+        TALLY.turned(int(office.clock.now().timestamp()))
     except (DBAPIError, Refusal) as error:  # tried again in a second; what is due stays due
         logger.error("turn failed: %s", error if office.trouble else type(error).__name__)
 
