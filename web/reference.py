@@ -128,6 +128,11 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
         "Who may read figures at `/metrics` ([which](../operate/watching.md)): `loopback`, this machine, or `token`, whoever has "
         "`metrics.token` of the data folder. Empty: nobody.",
     ),
+    (
+        "KEEP_DAYS",
+        "90",
+        "Days for which letters written into a folder are kept, 0: for ever ([what else is tidied](../operate/watching.md#what-grows)).",
+    ),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

@@ -18,7 +18,7 @@ FILE = "room.json"
 KEPT_DAYS, LEAST_DAYS = 28, 3
 """Over so many days at most it is reckoned, and over no fewer."""
 SOON_WEEKS = 8
-GIB = 1 << 30
+GB = 10**9
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Disk:
     free: int
     size: int
     weeks: int | None
+
+    @property
+    def fills_soon(self) -> bool:
+        return self.weeks is not None and self.weeks < SOON_WEEKS
 
 
 def disks(settings: Settings) -> list[Disk]:
@@ -60,8 +64,8 @@ def _weeks(name: str, noted: dict[str, dict[str, int]], free: int) -> int | None
 
 
 def coarse(free: int) -> int:
-    """The power of two of GiB that is free at least, in bytes; 0 below one."""
-    return 0 if free < GIB else GIB << ((free // GIB).bit_length() - 1)
+    """The power of two of GB that is free at least, in bytes; 0 below one."""
+    return 0 if free < GB else GB << ((free // GB).bit_length() - 1)
 
 
 def note(settings: Settings, now: datetime) -> None:

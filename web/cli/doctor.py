@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -255,14 +254,23 @@ def _settings(settings: Settings) -> list[Finding]:
         found.append(
             Finding("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform")
         )
-    if settings.data.exists():
-        free = shutil.disk_usage(settings.data).free
-        if free < LEAST_FREE:
-            found.append(
-                Finding(
-                    "disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"
-                )
-            )
+    return found + _room(settings)
+
+
+def _room(settings: Settings) -> list[Finding]:
+    """Each disk: what is free, and for how many weeks it lasts at the pace of the last four."""
+    from web import room
+
+    found = []
+    for disk in room.disks(settings):
+        lasts = "" if disk.weeks is None else f"; full in {disk.weeks} weeks at the pace of the last four"
+        what = f"{disk.name}: {disk.free >> 20} of {disk.size >> 20} MiB free below {disk.folder}{lasts}"
+        if disk.free < LEAST_FREE:
+            found.append(Finding("disk", "error", what, "make room: bids could be refused"))
+        elif disk.fills_soon:
+            found.append(Finding("disk_fills", "warning", what, "make room, or move it to a larger disk"))
+        else:
+            found.append(Finding("disk", "ok", what))
     return found
 
 

@@ -258,7 +258,7 @@ def run(
         )  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         post = wiring.open_post(settings, f"http://{host}:{port}")
-        worker.bidhall_clock = scheduler.start(office, bank, post, scanner, settings.data)
+        worker.bidhall_clock = scheduler.start(office, bank, post, scanner, settings)
         settle()
 
     def _stop_clock(_server: Any, worker: Any) -> None:

@@ -88,7 +88,7 @@ class Metrics:
             pass  # bidhall_ready says so
         for disk in room.disks(settings):
             yield "bidhall_disk_free_bytes", {"disk": disk.name}, room.coarse(disk.free)
-            yield "bidhall_disk_fills_soon", {"disk": disk.name}, int((disk.weeks or 520) < room.SOON_WEEKS)
+            yield "bidhall_disk_fills_soon", {"disk": disk.name}, int(disk.fills_soon)
         backups, found = state.read(settings.data), examined.read(settings.data)
         yield "bidhall_backup_timestamp_seconds", {}, _seconds(backups.taken)
         yield "bidhall_backup_checked_timestamp_seconds", {}, _seconds(backups.checked)
@@ -133,7 +133,7 @@ ABOUT = {
     "bidhall_mail_waits": ("gauge", "Whether a letter was tried in vain and waits."),
     "bidhall_mail_stuck": ("gauge", "Whether a letter has waited for more than an hour."),
     "bidhall_mail_failed": ("gauge", "Whether a letter of the last seven days came back or was given up."),
-    "bidhall_disk_free_bytes": ("gauge", "Free at least: a power of two of GiB."),
+    "bidhall_disk_free_bytes": ("gauge", "Free at least: a power of two of GB."),
     "bidhall_disk_fills_soon": ("gauge", "Whether it is full within eight weeks at the pace of the last four."),
     "bidhall_backup_timestamp_seconds": ("gauge", "The last backup, 0 for none."),
     "bidhall_backup_checked_timestamp_seconds": ("gauge", "When a backup was last looked through, 0 for never."),
