@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import pwd
 import re
 import shutil
 import subprocess
@@ -71,11 +72,21 @@ WORDS = {
     "install.failed": ("it went wrong: {found}", "安装出错：{found}"),
     "begun": ("an interrupted installation is begun anew", "上次安装中断，现在重新开始"),
     "there": ("this release is installed already", "本发行版已经安装"),
-    "works": ("installing {count} libraries into {where} …", "正在把 {count} 个库装入 {where} …"),
+    "works": ("installing {count} wheels into {where} …", "正在把 {count} 个安装文件装入 {where} …"),
     "done": ("installed: {where}", "已安装：{where}"),
     "linked": ("linked: {where}", "已链接：{where}"),
     "kept": ("{where} is there and is another one: kept as it is", "{where} 已存在且不同：未改动"),
     "unit": ("written: {where}", "已写入：{where}"),
+    "private": (
+        "note: {found} may be entered by its owner alone; where another user serves, install with PYTHON=/usr/bin/python3",
+        "注意：{found} 只有其所有者能进入；由其他用户运行平台时，请用 PYTHON=/usr/bin/python3 安装",
+    ),
+    "nobody": (
+        "there is no user {user} yet: useradd --system --user-group --home-dir {data} --shell /usr/sbin/nologin {user}\n"
+        "and the folder of the data: install -d -m 0700 -o {user} -g {user} {data}",
+        "还没有用户 {user}：useradd --system --user-group --home-dir {data} --shell /usr/sbin/nologin {user}\n"
+        "以及数据文件夹：install -d -m 0700 -o {user} -g {user} {data}",
+    ),
     "next": (
         "next: systemctl daemon-reload, then docs/operate/start.md from step 3 on",
         "下一步：systemctl daemon-reload，然后按 docs/operate/start.zh-CN.md 第 3 步继续",
@@ -123,6 +134,7 @@ def main() -> int:
         parser.error("--user: a name of this system")
     if not re.match(r"^(/[A-Za-z0-9._-]+)+$", asked.data) or not re.match(r"^[^\s%:\\]+$", asked.prefix):
         parser.error("folders: by their whole path, without spaces")
+    os.umask(0o022)  # whoever serves is another user, and reads all of it
     try:
         with open(os.path.join(HERE, "release.json"), encoding="utf-8") as stream:
             about = json.load(stream)
@@ -133,10 +145,14 @@ def main() -> int:
         if asked.check:
             return 0
         install(about, prefix)
+        if private_to(os.path.realpath(sys.executable)):
+            say("private", found=private_to(os.path.realpath(sys.executable)))
         if asked.link:
             link(os.path.join(prefix, "bin", "bidhall"), os.path.join(asked.link, "bidhall"))
         if asked.units:
             write_units(asked.units, prefix, asked.user, asked.data)
+            if not there_is(asked.user):
+                say("nobody", user=asked.user, data=asked.data)
             say("next")
     except Refused as refusal:
         print(refusal, file=sys.stderr)
@@ -295,6 +311,7 @@ def point(to: str, name: str) -> None:
 
 
 def link(command: str, name: str) -> None:
+    os.makedirs(os.path.dirname(os.path.abspath(name)), mode=0o755, exist_ok=True)
     if os.path.lexists(name) and not (os.path.islink(name) and os.readlink(name) == command):
         say("kept", where=name)
         return
@@ -318,6 +335,23 @@ def write_units(folder: str, prefix: str, user: str, data: str) -> None:
             stream.write(text)
         os.replace(path + ".new", path)
         say("unit", where=path)
+
+
+def private_to(path: str) -> str:
+    """The folder above a file that its owner alone may enter, "" for none."""
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            return path
+    return ""
+
+
+def there_is(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
 
 
 def unit(text: str, prefix: str, user: str, data: str) -> str:

@@ -266,10 +266,13 @@ def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path
     (half / ".half").touch()
     (prefix / ".lock").touch()
     command = [*without_network(), str(folder / "install"), str(prefix), "--link", str(tmp_path)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, umask=0o077)
     assert ran.returncode == 0 and "begun anew" in ran.stdout, ran.stdout + ran.stderr
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0 and "installed already" in ran.stdout, ran.stdout + ran.stderr
+
+    closed = [path for path in prefix.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o044 != 0o044]
+    assert closed == []  # the user that serves is another one
 
     bidhall, site = str(tmp_path / "bidhall"), tmp_path / "site.toml"
     (tmp_path / "other").mkdir()

@@ -127,8 +127,7 @@ def _room(settings: Settings) -> list[tuple[str, str, str]]:
         if not free:
             found.append(("stop", _("%(disk)s: less than 1 GB free", disk=name), _("make room: bids could be refused")))
             continue
-        size = formatting.size(free, language())
-        found.append(("ok", _("%(disk)s: at least %(size)s free", disk=name, size=size), ""))
+        found.append(("ok", _("%(disk)s: at least %(n)s GB free", disk=name, n=free // room.GB), ""))
         if disk.fills_soon:
             what = _("%(disk)s: full within eight weeks at the pace of the last four", disk=name)
             found.append(("warn", what, _("make room, or move it to a larger disk")))
