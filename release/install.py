@@ -274,7 +274,9 @@ def environment(home: str) -> None:
     os.makedirs(share)
     for one in ("release.json", "requirements.txt", "sbom.cdx.json", "SHA256SUMS", "LICENSE"):
         shutil.copyfile(os.path.join(HERE, one), os.path.join(share, one))
-    shutil.copytree(os.path.join(HERE, "docs"), os.path.join(share, "docs"))
+    shutil.copytree(os.path.join(HERE, "docs"), os.path.join(share, "docs"), copy_function=shutil.copyfile)
+    for folder, _folders, _names in os.walk(share):
+        os.chmod(folder, 0o755)  # the archive may have been unpacked for its owner's eyes alone
 
 
 def run(command: "list[str]", environment: "dict[str, str]") -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from release import build, sbom
+from release import install as installer
 from tests.house.tree import ROOT, text
 from tests.kit.world import credit_code
 
@@ -44,6 +45,21 @@ security = {{ username = "wu", name = "武安" }}
 second = {{ username = "sun", name = "孙二" }}
 audit = {{ username = "shen", name = "沈审" }}
 """
+
+
+GUIDES = ("docs/operate/install.md", "docs/operate/install.zh-CN.md")
+
+
+def guide(name: str) -> list[str]:
+    """The commands of a guide."""
+    return [line for block in re.findall(r"(?ms)^```sh\n(.*?)^```$", text(name)) for line in block.splitlines() if line]
+
+
+def test_both_guides_give_the_same_commands_and_name_every_refusal() -> None:
+    assert guide(GUIDES[0]) == guide(GUIDES[1]) and len(guide(GUIDES[0])) > 6
+    refusals = {code for code in installer.WORDS if code.startswith("install.")} - {"install.failed"}
+    for name in GUIDES:
+        assert {code for code in refusals if f"`{code}`" not in text(name)} == set()
 
 
 # --- its parts --------------------------------------------------------------------------------------------------------
@@ -255,22 +271,30 @@ def without_network() -> list[str]:
 
 @pytest.mark.long
 def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path: Path) -> None:
-    with tarfile.open(made) as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder, prefix = tmp_path / made.name.removesuffix(".tar"), tmp_path / "opt"
+    prefix, commit = tmp_path / "opt", json.loads(member(made, "release.json"))["commit"]
+    (tmp_path / made.name).symlink_to(made)
     environment = {"PATH": os.environ["PATH"], "PYTHON": sys._base_executable, "BIDHALL_LANG": "en"}  # type: ignore[attr-defined]
     environment |= {"PIP_INDEX_URL": "https://127.0.0.1:9/", "https_proxy": "http://127.0.0.1:9"}
 
-    half = prefix / "releases" / f"0.1.0-{json.loads((folder / 'release.json').read_text())['commit'][:9]}"
+    half = prefix / "releases" / f"0.1.0-{commit[:9]}"
     half.mkdir(parents=True)  # as one that was killed leaves it
     (half / ".half").touch()
     (prefix / ".lock").touch()
-    command = [*without_network(), str(folder / "install"), str(prefix), "--link", str(tmp_path)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, umask=0o077)
-    assert ran.returncode == 0 and "begun anew" in ran.stdout, ran.stdout + ran.stderr
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0 and "installed already" in ran.stdout, ran.stdout + ran.stderr
-
+    said = []
+    lines = [line for line in guide(GUIDES[0]) if line.startswith(("tar ", "bidhall-*/install "))]
+    for line in [*lines, lines[-1]]:
+        for place, instead in (
+            ("/opt/bidhall", prefix),
+            ("/usr/local/bin", tmp_path),
+            ("/etc/systemd/system", tmp_path / "units"),
+        ):
+            line = line.replace(place, str(instead))
+        command = [*without_network(), "sh", "-c", line]
+        ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, umask=0o077)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        said.append(ran.stdout)
+    assert said[:2] == ["", ""] and "begun anew" in said[2] and "installed already" in said[3]
+    assert f"ExecStart={prefix}/bin/bidhall serve" in (tmp_path / "units/bidhall.service").read_text()
     closed = [path for path in prefix.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o044 != 0o044]
     assert closed == []  # the user that serves is another one
 
@@ -278,7 +302,7 @@ def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path
     (tmp_path / "other").mkdir()
     site.write_text(ANSWERS.format(folder=tmp_path, code=credit_code(90)), encoding="utf-8")
     here = {"PATH": os.environ["PATH"], "BIDHALL_DATA": str(tmp_path / "data"), "BIDHALL_LANG": "en"}
-    here |= {"BIDHALL_METRICS": "loopback"}
+    here |= {"BIDHALL_METRICS": "loopback", "HOME": str(tmp_path / "home")}  # a user of the system has none
 
     def says(*words: str) -> str:
         ran = subprocess.run([bidhall, *words], env=here, cwd=tmp_path, capture_output=True, text=True)
@@ -307,6 +331,8 @@ def test_a_machine_without_a_network_installs_it_and_serves(made: Path, tmp_path
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
+    log_of_it = (tmp_path / "server.log").read_text()
+    assert "ERROR" not in log_of_it and not (tmp_path / "home").exists(), log_of_it
 
 
 def asked(port: int, path: str = "/readyz") -> tuple[int, str]:

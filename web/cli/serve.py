@@ -230,6 +230,7 @@ def run(
                 "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1",
                 "worker_tmp_dir": None,
+                "control_socket_disable": True,  # it would be a door in somebody's home, by which workers are ended
                 "when_ready": lambda _server: on_ready() if on_ready else None,
                 "pre_fork": _give_slot,
                 "post_fork": lambda _server, worker: TALLY.take(worker.bidhall_slot),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests.house.tree import text
 from tests.kit.server import PASSWORD
 from tests.kit.world import World
 from trading.kernel import log
@@ -169,6 +170,13 @@ def test_workers_add_up_and_one_that_takes_a_dead_ones_place_goes_on_from_there(
     assert by_status == {"2xx": 1, "3xx": 1, "4xx": 0, "5xx": 1} and us == 9_055_000
     assert by_time == [1, 1, *[0] * (len(BOUNDS_MS) - 2), 1]
     assert tally.of("admin")[2] == 0 and tally.last_turn() == 6
+
+
+@pytest.mark.parametrize("page", ["docs/operate/watching.md", "docs/operate/watching.zh-CN.md"])
+def test_the_page_about_it_explains_every_figure_and_no_other(page: str) -> None:
+    told = set(re.findall(r"\bbidhall_[a-z_]+", text(page)))
+    short = {f"bidhall_mail_{end}" for end in ("stuck", "failed") if f"`_{end}`" in text(page)}
+    assert (told | short) == set(metrics.ABOUT) - {"bidhall_info"}
 
 
 # --- of whom nothing is told ------------------------------------------------------------------------------------------
