@@ -81,6 +81,9 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     except NotReady as refusal:
         told = refusal_text(refusal, "en")
         return [*found, Finding("settings", "error", told, "correct the setting, or the line of settings.env")]
+    from web.cli import doctor_libraries
+
+    found += doctor_libraries.examine(settings)
     found += _settings(settings)
     found += _modes(settings)
     found += _scanner(settings)
