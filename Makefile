@@ -28,7 +28,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench mutants ci ci-steps lock browser faults lint types contracts race journeys long suite-pg pg-whole pg-choice town walk deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench mutants ci ci-steps lock browser faults lint types contracts race journeys long suite-pg pg-whole pg-choice town walk deadline js wheel release clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -136,6 +136,14 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
+# What an operator installs. PYTHONS="3.11 3.12 3.13" for several, MACHINE=aarch64 for another machine, SIGN=KEY for the release key.
+PYTHONS ?=
+MACHINE ?= $(shell uname -m)
+SIGN    ?=
+OUT     ?= dist
+release: $(V)/.test          ## the archive of a release from the commit that is checked out, with its sums, signed if SIGN names a key
+	$(BIN)/python -m release.build --out "$(OUT)" --pythons "$(PYTHONS)" --machine "$(MACHINE)" --sign "$(SIGN)"
+
 # One filled town for the whole of it.
 ci: ## all that a change must pass
 	@d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; BIDHALL_WALK_TOWN="$$d/town" $(MAKE) --no-print-directory ci-steps
@@ -151,7 +159,7 @@ lock: $(V)/.uv  ## resolve the dependencies anew, with hashes
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	@# The widest set first: compiled alone, run.txt takes versions that a test dependency forbids.
 	$(COMPILE) setup.cfg --all-extras -o requirements/test.txt
-	$(COMPILE) setup.cfg --extra reports -c requirements/test.txt -o requirements/run.txt
+	$(COMPILE) setup.cfg --extra reports --extra postgres -c requirements/test.txt -o requirements/run.txt
 	$(COMPILE) requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
 	$(COMPILE) requirements/mutants.in -c requirements/test.txt -o requirements/mutants.txt
 

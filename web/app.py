@@ -25,10 +25,11 @@ from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from trading.procedures import procedure_of
 from web import catalogues, release, words
-from web.http import gate, login, refusals, vocabulary
+from web.http import gate, login, refusals, seen, vocabulary
 from web.http.addresses import AddressedApp, refuse_odd_arguments
 from web.http.files_host import FilesHost
 from web.http.layout import Frame, Link, RoleChoice, address
+from web.http.metrics import Metrics
 from web.http.page_rules import PAGES
 from web.http.rate_limits import RateLimits
 from web.http.shedding import Shedding
@@ -97,11 +98,13 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     if settings.proxies:
         n = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    app.wsgi_app = Wellness(Shedding(app.wsgi_app, HEADERS), office)  # type: ignore[method-assign]
+    well = Wellness(Shedding(app.wsgi_app, HEADERS), office)
+    app.wsgi_app = Metrics(well, settings, office)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
     rate_limits = RateLimits(office.engine, office.clock, app.config["SECRET_KEY"])
     house = House(settings, office, rate_limits, zone, {}, town=is_town(settings.data))
     app.extensions["bidhall"] = house
+    seen.install(app)
     app.before_request(_arrive)
     app.before_request(refuse_odd_arguments)
     app.after_request(_dress)

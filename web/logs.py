@@ -20,6 +20,7 @@ class JsonLines(logging.Formatter):
             "log": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, "told", {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -31,3 +32,4 @@ def start(level: str) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

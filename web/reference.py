@@ -122,6 +122,17 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
         "Clocks outside, `ntp.example, ntp.other:123`, asked each minute over SNTP: while most of them say that ours is wrong nothing is "
         "closed, opened or sealed ([what for](../operate/clock.md)). Three or more, in different hands.",
     ),
+    (
+        "METRICS",
+        "",
+        "Who may read figures at `/metrics` ([which](../operate/watching.md)): `loopback`, this machine, or `token`, whoever has "
+        "`metrics.token` of the data folder. Empty: nobody.",
+    ),
+    (
+        "KEEP_DAYS",
+        "90",
+        "Days for which letters written into a folder are kept, 0: for ever ([what else is tidied](../operate/watching.md#what-grows)).",
+    ),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

@@ -60,8 +60,12 @@ NAMES = (
     "SECOND_FACTOR",
     "DATA_KEYS",
     "TIME_SOURCES",
+    "METRICS",
+    "KEEP_DAYS",
 )
 SECOND_FACTOR = ("required", "optional")
+METRICS = ("loopback", "token")
+KEEP_DAYS = 90
 _OF_TESTS = tuple(
     PREFIX + name
     for name in (
@@ -89,6 +93,8 @@ class Settings:
     ``memory`` the files on other disks that hold the log's last checkpoint;
     ``mail`` where letters go;
     ``time_sources`` the clocks outside that ours is held against;
+    ``metrics`` who may read figures at /metrics: "" nobody, this machine, or whoever has the token;
+    ``keep_days`` how long letters in a folder are kept, 0 for ever;
     ``data_keys`` the file of the keys that seal values in the database, "" for ``data.keys`` in the data folder;
     ``second_factor`` whether whoever holds a role of weight must have one, "" for: unless this is a rehearsal."""
 
@@ -120,12 +126,18 @@ class Settings:
     second_factor: str = "optional"
     data_keys: str = ""
     time_sources: tuple[str, ...] = ()
+    metrics: str = ""
+    keep_days: int = KEEP_DAYS
 
     @property
     def second_factor_required(self) -> bool:
         """Not in a rehearsal, whose card has no authenticators, unless it says so."""
-        rehearsal = (self.data / "rehearsal").exists()
-        return self.second_factor == "required" or (not self.second_factor and not rehearsal)
+        return self.second_factor == "required" or (not self.second_factor and not self.rehearses)
+
+    @property
+    def rehearses(self) -> bool:
+        """Was the data folder made for rehearsal?"""
+        return (self.data / "rehearsal").exists()
 
     @property
     def secure(self) -> bool:
@@ -161,6 +173,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if second and second not in SECOND_FACTOR:
         expected = " / ".join(SECOND_FACTOR)
         raise NotReady("settings.value", name=PREFIX + "SECOND_FACTOR", value=second, expected=expected)
+    metrics = values.get("METRICS", "").strip()
+    if metrics and metrics not in METRICS:
+        raise NotReady("settings.value", name=PREFIX + "METRICS", value=metrics, expected=" / ".join(METRICS))
+    keep = values.get("KEEP_DAYS", "").strip() or str(KEEP_DAYS)
+    if not (keep.isascii() and keep.isdigit() and len(keep) < 5):
+        raise NotReady("settings.value", name=PREFIX + "KEEP_DAYS", value=keep, expected="0, 30, 90")
     clamd = values.get("CLAMD", "").strip()
     if clamd:
         try:
@@ -199,6 +217,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         second_factor=second,
         data_keys=_key_file(values.get("DATA_KEYS", "").strip()),
         time_sources=_time_sources(values.get("TIME_SOURCES", "")),
+        metrics=metrics,
+        keep_days=int(keep),
     )
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.house.test_locks import wanted
 from tests.house.tree import PACKAGES, files, in_packages, text, tree
 
-OURS = {*PACKAGES, "tests", "bench"}
+OURS = {*PACKAGES, "tests", "bench", "release"}
 SHIPPED, WORKSHOP = ("postgres", "reports"), ("test", "dev")
 NOT_IMPORTED = {
     "psycopg": ("web/reference.py", "postgresql+psycopg"),  # SQLAlchemy loads it by the address of a database

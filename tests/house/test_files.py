@@ -31,7 +31,7 @@ def texts() -> list[str]:
 
 def test_every_folder_with_python_is_a_package() -> None:
     """Without its `__init__`, `tests/crypto` would shadow `crypto`, and the wheel would lose a folder."""
-    ours = (*PACKAGES, "tests", "bench")
+    ours = (*PACKAGES, "tests", "bench", "release")
     folders = {PurePosixPath(name).parent for name in files() if name.endswith(".py") and name.split("/")[0] in ours}
     folders |= {parent for folder in folders for parent in folder.parents if parent != PurePosixPath(".")}
     assert sorted(str(folder) for folder in folders if f"{folder}/__init__.py" not in files()) == []

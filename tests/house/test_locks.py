@@ -46,7 +46,9 @@ def test_no_stranger_bears_one_of_our_names(lock: str) -> None:
     assert set(pinned(lock)) & STRANGERS == set()
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("run", ["reports"]), ("test", ["postgres", "reports", "test", "dev"])])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("run", ["postgres", "reports"]), ("test", ["postgres", "reports", "test", "dev"])]
+)
 def test_the_lock_answers_setup_cfg(lock: str, extras: list[str]) -> None:
     versions = pinned(lock)
     stale = [

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 
+from release import install
 from tests.house.tree import ROOT
 from trading.custody import officers
 from trading.files import file_types
 from trading.kernel.db import PATIENCE_MS
 from web.app import MAX_FORM_BYTES
 from web.cli import serve
-from web.cli.main import COMMANDS
+from web.cli.main import main
 from web.http import edge, lines
 from web.http.attached import SEVERAL
+from web.settings import NAMES
 
 FOLDER = ROOT / "docs" / "operate" / "service"
 MAX_BID = officers.SIZES[-1] + 70_000 + 16 * (officers.SIZES[-1] >> 19) + 16
@@ -70,16 +78,88 @@ def test_caddy_does_the_same_and_takes_away_the_header_it_cannot_write() -> None
     assert told("Caddyfile", "header_up") == ["X-Forwarded-For {remote_host}", "-X-Arrived-At"]
 
 
-@pytest.mark.parametrize("name", ["bidhall.service", "bidhall-watch.service"])
-def test_the_units_start_commands_there_are_on_a_clock_that_is_right(name: str) -> None:
-    command = told(name, "ExecStart")[0].split()
-    assert command[0].endswith("/bidhall") and command[1] in COMMANDS
+SERVICES = (
+    "bidhall.service",
+    "bidhall-watch.service",
+    "bidhall-mirror.service",
+    "bidhall-backup.service",
+    "bidhall-doctor.service",
+)
+
+
+def command_of(words: list[str]) -> None:
+    """Refuses a command or an option that is not there."""
+    context = click.Context(main, info_name="bidhall", **main.context_settings)
+    command: click.Command | None = main
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words[0])
+        words = words[1:]
+    assert command is not None
+    command.make_context("bidhall", words, parent=context)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_starts_a_command_as_it_is_given_on_a_clock_that_is_right(name: str) -> None:
+    program, *words = told(name, "ExecStart")[0].split()
+    assert program == "/opt/bidhall/bin/bidhall"
+    command_of(words)
     assert "time-sync.target" in told(name, "After")[0].split()
-    assert (told(name, "UMask"), told(name, "StateDirectoryMode"), told(name, "Restart")) == (
-        ["0077"],
-        ["0700"],
-        ["always"],
+    assert (told(name, "UMask"), told(name, "StateDirectoryMode")) == (["0077"], ["0700"])
+    lives = told(name, "Type") == ["exec"]
+    assert told(name, "Restart") == (["always"] if lives else [])
+
+
+def test_all_units_give_up_the_same() -> None:
+    last = {text(name).partition("\nUMask=")[2].partition("\n\n[Install]")[0].strip() for name in SERVICES}
+    assert len(last) == 1
+    kept = last.pop().splitlines()
+    assert {
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "MemoryDenyWriteExecute=yes",
+        "CapabilityBoundingSet=",
+    } <= set(kept)
+
+
+def test_every_timer_has_its_service_and_the_installer_writes_all_but_the_mirrors() -> None:
+    there = {path.name for path in FOLDER.iterdir() if path.suffix in (".service", ".timer")}
+    timers = {name for name in there if name.endswith(".timer")}
+    assert {name.replace(".timer", ".service") for name in timers} < there == {*SERVICES, *timers}
+    assert {*install.UNITS} == there - {"bidhall-mirror.service"}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """The units as the installer writes them, for a folder whose command is there and a user of this machine."""
+    (tmp_path / "opt/bin").mkdir(parents=True)
+    (tmp_path / "opt/bin/bidhall").symlink_to(Path(sys.executable).with_name("bidhall"))
+    (tmp_path / "units").mkdir()
+    for name in sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".service", ".timer")):
+        made = install.unit(text(name), str(tmp_path / "opt"), "daemon", "/srv/bidhall")
+        (tmp_path / "units" / name).write_text(made, encoding="utf-8")
+    return tmp_path / "units"
+
+
+def test_units_for_another_place_name_it_throughout(written: Path) -> None:
+    found = (written / "bidhall.service").read_text(encoding="utf-8")
+    assert "ReadWritePaths=/srv/bidhall\n" in found and "BIDHALL_DATA=/srv/bidhall\n" in found
+    assert f"ExecStart={written.parent}/opt/bin/bidhall serve" in found and "User=daemon\nGroup=daemon\n" in found
+    assert not re.search("/opt/bidhall|/var/lib|StateDirectory=", found)
+    assert install.unit(text("bidhall.service"), "/opt/bidhall", "bidhall", "/var/lib/bidhall") == text(
+        "bidhall.service"
     )
+
+
+def test_systemd_understands_every_line_and_finds_little_exposed(written: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze: the units were compared with our commands, and not verified by systemd")
+    units = sorted(map(str, written.iterdir()))
+    ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    for unit in (one for one in units if one.endswith(".service")):
+        words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", unit]
+        ran = subprocess.run(words, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout[-300:]
 
 
 def test_the_platform_may_open_its_files_and_end_what_is_under_way() -> None:
@@ -102,3 +182,51 @@ def test_the_page_about_it_names_the_numbers() -> None:
         f"not moved for {serve.STOPPED_SECONDS} s",
     ):
         assert words in page, words
+
+
+# --- containers: read, and not started ----------------------------------------------------------------------------------
+
+
+def instructions() -> list[tuple[str, str]]:
+    lines = [line for line in text("Containerfile").splitlines() if line and not line.startswith("#")]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_the_image_installs_as_the_archive_does_and_has_no_root() -> None:
+    found = instructions()
+    assert {word for word, _rest in found} <= set(
+        "FROM RUN ARG COPY ENV USER VOLUME STOPSIGNAL HEALTHCHECK ENTRYPOINT CMD".split()
+    )
+    copied = [rest.split() for word, rest in found if word == "COPY"]
+    assert copied == [["${ARCHIVE}", "/release.tar"], ["--from=made", "/opt/bidhall", "/opt/bidhall"]]
+    assert ("ARG", "ARCHIVE") in found and ("USER", "10001:10001") in found
+    runs = " ".join(rest for word, rest in found if word == "RUN")
+    assert "/release/install /opt/bidhall" in runs and "useradd --uid 10001" in runs
+    last = [word for word, _rest in found]
+    assert last.index("USER") > max(at for at, word in enumerate(last) if word in ("RUN", "COPY"))
+    (entry,), (words,) = ([json.loads(rest) for word, rest in found if word == one] for one in ("ENTRYPOINT", "CMD"))
+    assert entry == ["/opt/bidhall/bin/bidhall"]
+    command_of(words)
+    (volumes,) = (json.loads(rest) for word, rest in found if word == "VOLUME")
+    assert all(volume in runs for volume in volumes)
+    assert "/healthz" in next(rest for word, rest in found if word == "HEALTHCHECK")
+
+
+def test_the_site_of_containers_gives_commands_there_are_and_mounts_what_the_image_has() -> None:
+    words = [json.loads(one) for one in told("compose.yaml", "command:")]
+    assert [one[0] for one in words] == ["serve", "watch"]
+    for one in words:
+        command_of(one)
+    image = next(rest for word, rest in instructions() if word == "VOLUME")
+    mounts = re.findall(r"^ +- ([./\w]+):(/[^:\n]+)(?::ro)?$", text("compose.yaml"), re.MULTILINE)
+    ours = {place for name, place in mounts if name in ("data", "other", "backup")}
+    assert ours == set(json.loads(image))
+    declared = set(re.findall(r"^  (\w+):$", text("compose.yaml").partition("\nvolumes:\n")[2], re.MULTILINE))
+    assert declared == {name for name, _place in mounts if not name.startswith(".")}
+    assert all((FOLDER / name).is_file() for name, _place in mounts if name.startswith("."))
+    services = re.split(r"\n\n(?=  \w+:\n)", text("compose.yaml").partition("\nvolumes:\n")[0])
+    ours_and_proxy = [one for one in services if "database:\n    image" not in one]
+    assert len(ours_and_proxy) == 3 and all(
+        'cap_drop: ["ALL"]' in one and "read_only: true" in one for one in ours_and_proxy
+    )
+    assert set(re.findall(r"BIDHALL_(?!IMAGE)(\w+)", text("compose.yaml"))) <= set(NAMES)

@@ -23,7 +23,7 @@ from tests.kit.database import Databases
 from tests.kit.sealing import SIGNER
 from tests.kit.world import SETUP, World
 from tests.trading.bidding.test_bids import withdraw
-from tests.web.desks.rooms import Person, Rooms, open_rooms
+from tests.web.desks.rooms import Person, Rooms, hand_in, open_rooms, sealed_bid
 from trading import timeline
 from trading.bidding import bids
 from trading.kernel import audit, log, outbox
@@ -31,7 +31,11 @@ from trading.kernel.access import Role
 from trading.kernel.db import open_engine
 from trading.parties import parties
 from web.app import find_desks
+from web.http.metrics import Metrics
 from web.http.page_rules import ANYONE, PAGES
+from web.http.wellness import Wellness
+from web.settings import Settings
+from web.tally import TALLY
 
 find_desks()
 
@@ -272,6 +276,45 @@ def letters_of(twin: Twin) -> list[tuple[str, str]]:
     bidders = {f"party:{twin.world.party_ids[name]}" for name in twin.world.bidders}
     with twin.world.view("clock") as view:
         return sorted((m.to, m.template) for m in view.session.scalars(select(outbox.Message)) if m.to not in bidders)
+
+
+@pytest.mark.promise("S1")
+def test_no_figure_of_metrics_and_no_line_of_a_log_tells_of_a_bid(
+    twins: tuple[Twin, Twin], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one world a firm uploads and submits over HTTP and looks round, and others bid busily; in both a clerk opens one page."""
+    empty, busy = twins
+    caplog.set_level("INFO", "bidhall")
+    told, moment = [], empty.world.now.replace(second=0, microsecond=0) + timedelta(minutes=3)
+    for twin in twins:
+        TALLY.share(1)
+        caplog.clear()
+        twin.seats["clerk"] = twin.rooms.person("clerk", "centre")
+        assert twin.seats["clerk"].client.get("/centre").status_code == 200
+        if twin is busy:
+            world, ref = twin.world, twin.ref
+            world.take_part(ref, "bidder4")
+            person = twin.rooms.person("bidder4", "bidder-signer")
+            bid = sealed_bid(world, ref, "bidder4")
+            assert hand_in(person, ref, bid).status_code == 200
+            for path in (
+                f"/lots/{ref}/ticket.json",
+                f"/bidder/lots/{ref}",
+                "/account",
+                "/static/js/seal_worker.js",
+                "/notices",
+            ):
+                assert person.client.get(path).status_code == 200
+            assert twin.seats["public"].client.get(f"/lots/{ref}/ticket.json").status_code == 200
+            bid_busily(world, ref)
+        together((twin, twin), moment)
+        settings = Settings(data=tmp_path / "data", database="", blobs=str(tmp_path), metrics="loopback")
+        figures = Metrics(Wellness(None, twin.world.office), settings, twin.world.office).text()
+        assert 'bidhall_requests_total{desk="centre",status="2xx"} 1' in figures
+        told.append(
+            (re.sub(r"(request_seconds\w+\{[^}]*\}) .*", r"\1", figures), [one.getMessage() for one in caplog.records])
+        )
+    assert told[0] == told[1] and told[0][1] == ["answered"]
 
 
 @pytest.mark.promise("S1")

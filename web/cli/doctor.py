@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,13 +29,16 @@ TURN = "start bidhall serve, or call bidhall tick"
 
 @click.command("doctor", epilog="Example: bidhall doctor --json")
 @click.option("--deadline", "lot_ref", metavar="LOT", help="Also: is all ready for this lot's deadline?")
+@click.option("--note", is_flag=True, help="Keep the moment and how many errors there were, for /metrics.")
 @json_option
 @lang_option
 @guarded
-def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
+def doctor(lot_ref: str | None, note: bool, as_json: bool, lang: str | None) -> None:
     """Say what is wrong with this installation, and how to mend it."""
     findings = examine(lot_ref)
     ok = all(one.level != "error" for one in findings)
+    if note:
+        _note(findings)
     if as_json:
         answer({"ok": ok, "findings": [asdict(one) for one in findings]})
     else:
@@ -44,6 +46,13 @@ def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
             click.echo(_in_chinese(one) if language(lang) == "zh" else _in_english(one))
     if not ok:
         raise SystemExit(NOT_READY)
+
+
+def _note(findings: list[Finding]) -> None:
+    from web import examined, wiring
+
+    settings = read_settings()
+    examined.note(settings.data, wiring.open_clock(settings).now(), (one.level for one in findings))
 
 
 def _in_english(one: Finding) -> str:
@@ -72,6 +81,9 @@ def examine(lot_ref: str | None = None) -> list[Finding]:
     except NotReady as refusal:
         told = refusal_text(refusal, "en")
         return [*found, Finding("settings", "error", told, "correct the setting, or the line of settings.env")]
+    from web.cli import doctor_libraries
+
+    found += doctor_libraries.examine(settings)
     found += _settings(settings)
     found += _modes(settings)
     found += _scanner(settings)
@@ -245,14 +257,23 @@ def _settings(settings: Settings) -> list[Finding]:
         found.append(
             Finding("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform")
         )
-    if settings.data.exists():
-        free = shutil.disk_usage(settings.data).free
-        if free < LEAST_FREE:
-            found.append(
-                Finding(
-                    "disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"
-                )
-            )
+    return found + _room(settings)
+
+
+def _room(settings: Settings) -> list[Finding]:
+    """Each disk: what is free, and for how many weeks it lasts at the pace of the last four."""
+    from web import room
+
+    found = []
+    for disk in room.disks(settings):
+        lasts = "" if disk.weeks is None else f"; full in {disk.weeks} weeks at the pace of the last four"
+        what = f"{disk.name}: {disk.free >> 20} of {disk.size >> 20} MiB free below {disk.folder}{lasts}"
+        if disk.free < LEAST_FREE:
+            found.append(Finding("disk", "error", what, "make room: bids could be refused"))
+        elif disk.fills_soon:
+            found.append(Finding("disk_fills", "warning", what, "make room, or move it to a larger disk"))
+        else:
+            found.append(Finding("disk", "ok", what))
     return found
 
 

@@ -206,9 +206,11 @@ def run(
 
     from web.app import find_desks
     from web.http.edge import EdgeWorker
+    from web.tally import TALLY
 
     doors = _files_door(settings, host)
     _raise_file_limit()
+    TALLY.share(2 * workers + 4)  # one that ends and the one after it may overlap
     find_desks()  # read once, for all workers; nothing in them runs or opens anything yet
     settle()
 
@@ -228,7 +230,10 @@ def run(
                 "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1",
                 "worker_tmp_dir": None,
+                "control_socket_disable": True,  # it would be a door in somebody's home, by which workers are ended
                 "when_ready": lambda _server: on_ready() if on_ready else None,
+                "pre_fork": _give_slot,
+                "post_fork": lambda _server, worker: TALLY.take(worker.bidhall_slot),
                 "post_worker_init": _start_clock,
                 "worker_exit": _stop_clock,
             }
@@ -241,6 +246,9 @@ def run(
 
             return create_app(settings, wiring.open_worker_office(settings, trouble, server))
 
+    def _give_slot(server: Any, worker: Any) -> None:
+        worker.bidhall_slot = TALLY.free_slot(one.bidhall_slot for one in server.WORKERS.values())
+
     def _start_clock(worker: Any) -> None:
         from web import wiring
         from web.workers import scheduler
@@ -251,7 +259,7 @@ def run(
         )  # what the clock finds out, the pages know
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         post = wiring.open_post(settings, f"http://{host}:{port}")
-        worker.bidhall_clock = scheduler.start(office, bank, post, scanner, settings.data)
+        worker.bidhall_clock = scheduler.start(office, bank, post, scanner, settings)
         settle()
 
     def _stop_clock(_server: Any, worker: Any) -> None:

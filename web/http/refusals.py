@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel import errors
 from web import words
-from web.http import kept, login
+from web.http import kept, login, seen
 from web.http.page_rules import PAGES, role_for
 
 # The nearest class in a refusal's line of ancestors decides; tests/web/http/test_refusals.py holds the same table.
@@ -110,7 +110,7 @@ def on_foreign_host() -> AnyResponse:
 
 def on_database(error: Exception) -> AnyResponse:
     """Locked, full or gone: the unit was rolled back. The person may simply try again."""
-    log.error("database unavailable %s %s: %s", g.get("request_id", ""), request.path, type(error).__name__)
+    log.error("database unavailable %s %s: %s", g.get("request_id", ""), _door(), type(error).__name__)
     g.nobody = True
     response = answer("platform.busy", 503)
     response.headers["Retry-After"] = RETRY_SECONDS
@@ -125,13 +125,18 @@ def on_system(error: OSError) -> AnyResponse:
     """A full disk: bytes come before rows, so nothing was done, and the same act succeeds once there is room. Anything else is a defect."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return on_defect(error)
-    log.error("no room on the disk %s %s", g.get("request_id", ""), request.path)
+    log.error("no room on the disk %s %s", g.get("request_id", ""), _door())
     g.nobody = True
     return answer("platform.full", 507)
 
 
+def _door() -> str:
+    """The pattern of the address; of a door bids come through nothing, for that somebody stood there tells of a bid."""
+    return str(request.url_rule) if seen.desk_of(request.endpoint) else "-"
+
+
 def on_defect(error: Exception) -> AnyResponse:
-    log.exception("defect %s %s %s", g.get("request_id", ""), request.method, request.path, exc_info=error)
+    log.exception("defect %s %s %s", g.get("request_id", ""), request.method, request.url_rule, exc_info=error)
     g.nobody = True
     return answer("platform.defect", 500, {"request": g.get("request_id", "")})
 

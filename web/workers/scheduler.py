@@ -32,7 +32,10 @@ from trading.kernel.system_clock import SystemClock
 from trading.kernel.work import Office
 from trading.opening import rechecks, scrub
 from trading.parties import failed_sign_ins, mail_queue, password_links, registrations
-from web.workers import outbox_worker, time_sources
+from web import room
+from web.settings import Settings
+from web.tally import TALLY
+from web.workers import outbox_worker, tidying, time_sources
 from web.workers.outbox_worker import Post
 from web.workers.watch import mirror_state, taking
 
@@ -44,6 +47,7 @@ LOOK_SECONDS = 5
 SCRUB_SECONDS = 20
 CREDIT_SECONDS = 15
 GO_ON_SECONDS = 2
+TIDY_MINUTES = 20
 logger = logging.getLogger("bidhall.scheduler")
 
 
@@ -83,7 +87,7 @@ def start(
     bank: Bank | None,
     post: Post | None = None,
     scanner: Scanner | None = None,
-    data: Path | None = None,
+    settings: Settings | None = None,
 ) -> BackgroundScheduler:
     """Start turning. The caller keeps the scheduler and shuts it down."""
     scheduler = BackgroundScheduler(
@@ -104,12 +108,14 @@ def start(
     each(_look_after, [office], "stored", seconds=LOOK_SECONDS)
     each(_erase, [office], "eraser", minutes=1)
     each(_scrub, [office, scrub.Walk()], "scrub", seconds=SCRUB_SECONDS)
+    data = settings.data if settings is not None else None
     if office.mirror is not None:
         each(_copy, [office], "copies", seconds=COPY_SECONDS)
         if data is not None:
             each(mirror_state.ping, [office, data], "mirror", seconds=PING_SECONDS)
     if data is not None:
         each(_take_over, [office, data], "drop", minutes=1)
+        each(_tidy, [office, settings], "tidy", minutes=TIDY_MINUTES)
     if isinstance(office.clock, SystemClock) and office.clock.outside.sources:
         scheduler.add_job(_ask_time, args=[office.clock], id="time at once")
         scheduler.add_job(_ask_time, "interval", args=[office.clock], id="time", seconds=time_sources.EVERY_SECONDS)
@@ -120,7 +126,7 @@ def start(
 def _awake(office: Office, job: Callable[..., object], *args: Any) -> None:
     """A platform that stands still does nothing by itself either: no step, no money, no mail, no erasing. While the machine's clocks
     disagree nothing goes that cannot be undone."""
-    if office.trouble is None and (job not in (_sweep, _erase) or office.clock.doubt() is None):
+    if office.trouble is None and (job not in (_sweep, _erase, _tidy) or office.clock.doubt() is None):
         job(*args)
 
 
@@ -211,11 +217,21 @@ def _sweep(office: Office) -> None:
         logger.error("sweeper failed: %s", type(error).__name__)
 
 
+def _tidy(office: Office, settings: Settings) -> None:
+    try:
+        room.note(settings, office.clock.now())
+        if gone := tidying.tidy(settings, office.clock.now()):
+            logger.info("tidied: %s files", gone)
+    except OSError as error:
+        logger.error("tidying failed: %s", error.strerror)
+
+
 def _turn(office: Office, bank: Bank | None) -> None:
     try:
         for step in turn(office, bank):
             if step != "tick":
                 logger.info("taken: %s", step)
+        TALLY.turned(int(office.clock.now().timestamp()))
     except (DBAPIError, Refusal) as error:  # tried again in a second; what is due stays due
         logger.error("turn failed: %s", error if office.trouble else type(error).__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,13 @@ from trading.parties import mail_queue
 from trading.parties.mail_queue import Backlog
 from trading.rulebook import calendars
 from trading.views import system_queries
-from web import schema, wiring, words
+from web import room, schema, wiring, words
 from web.backups import state
 from web.desks.admin.room import admin
 from web.http.forms import Form
 from web.http.gate import office, reading, render
 from web.http.refusals import language
+from web.settings import Settings
 from web.words import formatting
 from web.workers.watch import mirror_state
 
@@ -112,16 +112,25 @@ def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tupl
     found += _mirror(folder, view)
     found += _backups(folder, view)
     found += _stored(view)
-    free = shutil.disk_usage(folder if folder.exists() else "/").free
-    found.append(
-        (
-            "ok" if free > 1_000_000_000 else "stop",
-            _("%(size)s free on the disk", size=formatting.size(free, language())),
-            "" if free > 1_000_000_000 else _("make room: bids could be refused"),
-        )
-    )
+    found += _room(settings)
     if current_app.extensions["bidhall"].settings.test_clock:
         found.append(("warn", _("The clock is moved by hand"), _("never in production")))
+    return found
+
+
+def _room(settings: Settings) -> list[tuple[str, str, str]]:
+    """Each disk, in steps of a half: what a large bid takes away is not to be read off."""
+    names = {"data": _("Data folder"), "blobs": _("Stored files"), "second": _("Second disk")}
+    found = []
+    for disk in room.disks(settings):
+        free, name = room.coarse(disk.free), names[disk.name]
+        if not free:
+            found.append(("stop", _("%(disk)s: less than 1 GB free", disk=name), _("make room: bids could be refused")))
+            continue
+        found.append(("ok", _("%(disk)s: at least %(n)s GB free", disk=name, n=free // room.GB), ""))
+        if disk.fills_soon:
+            what = _("%(disk)s: full within eight weeks at the pace of the last four", disk=name)
+            found.append(("warn", what, _("make room, or move it to a larger disk")))
     return found
 
 

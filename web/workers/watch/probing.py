@@ -32,6 +32,8 @@ TIMEOUT = 30
 TUS = {"Tus-Resumable": "1.0.0"}
 CONTENT = 64 * 1024
 MOST_UNTOLD = 8_000
+MOST_KEPT = 4 << 20
+"""Bytes of samples, some six days of them; as many of before are kept beside them."""
 AT_ONCE = 500
 STEP, SAMPLES, RECEIPT = "probe-step", "probe-samples", "probe-receipt"
 
@@ -115,7 +117,7 @@ class Probe:
         self.kept = kept
         self.data, self.root = test_bid(platform)
         self._untold: deque[dict[str, Any]] = deque(_recent(kept, clock.now()), maxlen=MOST_UNTOLD)
-        self._telling = threading.Lock()
+        self._telling, self._rolling = threading.Lock(), threading.Lock()
 
     def once(self, at: datetime) -> Result:
         """One probe for the slot ``at``, never longer than some 30 s."""
@@ -185,6 +187,9 @@ class Probe:
     def note(self, result: Result) -> None:
         """Keep a sample: in the file, and among those to be told."""
         line = json.dumps(result.told, separators=(",", ":"))
+        with self._rolling:
+            if self.kept.exists() and self.kept.stat().st_size > MOST_KEPT:
+                self.kept.replace(before(self.kept))
         descriptor = os.open(self.kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, line.encode() + b"\n")
@@ -228,8 +233,17 @@ class Probe:
             return  # kept, and told with a later one
 
 
+def before(kept: Path) -> Path:
+    """The file of the samples before those in this one."""
+    return kept.with_name(f"{kept.name}.1")
+
+
 def _recent(kept: Path, now: datetime) -> list[dict[str, Any]]:
-    """What lies in the file of the last hours: told again after a restart, which does no harm."""
+    """What lies in the files of the last hours: told again after a restart, which does no harm."""
+    return _tail(before(kept), now) + _tail(kept, now)
+
+
+def _tail(kept: Path, now: datetime) -> list[dict[str, Any]]:
     if not kept.exists():
         return []
     found = []
