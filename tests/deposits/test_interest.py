@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -11,7 +12,7 @@ from deposits.refunds import interest
 from deposits.refunds.interest import DEMAND, LOAN, rate_on
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
-from trading.rulebook import select
+from trading.rulebook import Rulebook, select
 
 DAY = dt.date.fromisoformat
 GP, WORKS = select("GP", DAY("2026-03-02")), select("WORKS", DAY("2026-03-02"))
@@ -62,3 +63,10 @@ def test_a_late_refund_costs_in_government_procurement_alone() -> None:
     dollars = Money.exactly("1000000", "USD")
     assert interest.late_fee(WORKS, dollars, due, DAY("2026-06-15")) == Money.zero("USD")
     assert interest.late_fee(GP, dollars, due, DAY("2026-06-15")) == Money.exactly("1450.00", "USD")
+
+
+def test_a_year_has_as_many_days_as_the_rulebook_says() -> None:
+    book = Rulebook("GP", GP.on, [replace(rule, value="365") if rule.id == "D-53" else rule for rule in GP.rules])
+    # 80.555… × 360 ÷ 365 and 1450 × 360 ÷ 365
+    assert interest.earned(book, MILLION, DAY("2025-05-06"), DAY("2025-06-19")) == Money.exactly("79.45")
+    assert interest.late_fee(book, MILLION, DAY("2026-06-05"), DAY("2026-06-15")) == Money.exactly("1430.14")
