@@ -13,7 +13,7 @@ def refused(secret: bytes, enc: bytes, ct: bytes, info: bytes = b"info", aad: by
     try:
         hpke.open_box(secret, enc, ct, info, aad=aad)
     except CryptoError as error:
-        return error.code == "SHARE_OPEN"
+        return (error.code, error.detail) == ("SHARE_OPEN", "the box does not open with this key")
     return False
 
 
