@@ -1,4 +1,4 @@
-"""``python -m bench [NAME …] [--quick] [--json]``: the benchmarks, each against its rivals in the same run.
+"""``python -m bench [NAME …] [--quick] [--against REV] [--json]``: the benchmarks, each against its rivals in the same run.
 
 Every other module here is one bench: ``run(quick) -> row or rows``. One JSON line a row with ``--json``, else a Markdown table for
 docs/benchmarks.md. ``--quick`` does a tenth of the work, several benches at once: it shows that a bench runs, its figures mean nothing.
@@ -17,9 +17,11 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import cast
 
 import bench
+from bench import rates
 from bench.race import Row, machine
 
 AT_ONCE = 4
@@ -43,12 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Run benchmarks against their rivals.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: does it run?")
+    parser.add_argument("--against", metavar="REV", help="the older code that `rates` is held against")
     parser.add_argument("--json", action="store_true", help="one JSON line a figure")
     wish = parser.parse_args(arguments)
     strange = [name for name in wish.names if name not in known]
     if strange:
         parser.error(f"no such bench: {', '.join(strange)} (there are: {', '.join(known)})")
     names = wish.names or list(known)
+    if wish.against:
+        if names != ["rates"]:
+            parser.error("--against goes with the bench rates")
+        known["rates"] = partial(rates.run, against=wish.against)
     if wish.quick and len(names) > 1:
         return _at_once(names, ["--quick", *(["--json"] if wish.json else [])])
     place = machine()

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from nacl.bindings import crypto_core_ed25519_is_valid_point
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_scalarmult, crypto_scalarmult_base
 
 from crypto.canonical import D, H, b64u, dumps, hkdf_expand
 from crypto.errors import CryptoError
@@ -97,8 +97,13 @@ def x25519_public(secret: bytes) -> bytes:
 
 def x25519_exchange(secret: bytes, public: bytes) -> tuple[bytes, bytes]:
     """(shared 32 bytes, public key of the secret). Raises ValueError where the shared ones would be all zero."""
-    own = X25519PrivateKey.from_private_bytes(secret)  # a multiplication in itself, so once for both
-    return own.exchange(X25519PublicKey.from_public_bytes(public)), own.public_key().public_bytes_raw()
+    if len(public) != 32 or len(secret) != 32:
+        raise ValueError("an X25519 key has 32 bytes")
+    try:
+        # libsodium multiplies the base point in half the time
+        return crypto_scalarmult(secret, public), crypto_scalarmult_base(secret)
+    except RuntimeError as error:
+        raise ValueError("an X25519 key of small order") from error
 
 
 def check_x25519_public(public: bytes) -> None:

@@ -40,7 +40,7 @@ def bid_deposit_cap(book: Rulebook, base: Money, category: str | None = None) ->
         base.portion(rule.number, Rounding.DOWN) if rule.unit == "rate" else Money.rounded(rule.number, base.currency)
         for rule in _bid_caps(book, category)
     ]
-    return min(caps, key=lambda cap: cap.minor)
+    return min(caps)
 
 
 def _bid_caps(book: Rulebook, category: str | None) -> list[Rule]:

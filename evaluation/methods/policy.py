@@ -82,7 +82,7 @@ def stacked_prices(quote: Fraction, rates: Sequence[Fraction]) -> tuple[Fraction
     Refuses: `rates_reach_one` when the deductions together eat the price."""
     if sum(rates) >= 1:
         raise BadValue("rates_reach_one", "rates", "deductions that sum to less than 1")
-    return quote * (1 - sum(rates)), quote * math.prod((1 - one for one in rates), start=Fraction(1))
+    return quote * (1 - sum(rates)), quote * math.prod(1 - one for one in rates)
 
 
 # --- asked as test vectors --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +163,34 @@ def test_a_fingerprint_is_the_identifier_for_the_ear() -> None:
     assert bytes.fromhex("".join(groups)) == unb64u(keys.kid("ed25519", public))
     with pytest.raises(ValueError):
         keys.kid("rsa", public)
+
+
+P = 2**255 - 19
+
+
+@pytest.mark.parametrize(
+    "number",
+    [0, 1, 2, 9, P - 2, P - 1, P, P + 1, P + 2, 2**255 - 1, 2**255, 2**255 + 1, 2**255 + 9, 2**256 - 1]
+    + [int.from_bytes(bytes.fromhex(low), "little") for low in (
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    )],
+)  # fmt: skip
+def test_the_exchange_agrees_with_another_library_for_keys_at_every_edge(number: int) -> None:
+    """libsodium multiplies here; OpenSSL says the same, and both refuse what gives nought."""
+    public, secret = number.to_bytes(32, "little"), D(b"secret", b"", str(number))
+    own = X25519PrivateKey.from_private_bytes(secret)
+    try:
+        expected = own.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        with pytest.raises(ValueError, match="small order"):
+            keys.x25519_exchange(secret, public)
+        return
+    assert keys.x25519_exchange(secret, public) == (expected, own.public_key().public_bytes_raw())
+
+
+def test_a_key_of_another_length_is_exchanged_with_nobody() -> None:
+    secret, public = D(b"secret", b"", "x"), keys.x25519_public(D(b"other", b"", "x"))
+    for pair in ((secret[:31], public), (secret, public[:31]), (secret, public + b"\0")):
+        with pytest.raises(ValueError, match="32 bytes"):
+            keys.x25519_exchange(*pair)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,7 @@ from trading.kernel.calendar import packaged_calendar
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.exact import BadValue
 from trading.kernel.money import Money
-from trading.rulebook import select
+from trading.rulebook import Rulebook, select
 
 DAY = dt.date.fromisoformat
 GP, WORKS = select("GP", DAY("2026-03-02")), select("WORKS", DAY("2026-03-02"))
@@ -351,3 +352,120 @@ def test_reconciliation_balances_only_at_exactly_nothing() -> None:
     for bad in ({"t": "out", "amt": "1"}, {"t": "in", "amt": "-1"}, {"t": "in"}, {"amt": "1"}):
         with pytest.raises(BadValue):
             ask("reconciliation", inputs | {"entries": [bad]})
+
+
+# --- what is refused, by its code, facts and place --------------------------------------------------------------------
+
+
+def facts_of(refused: Any) -> tuple[str, dict[str, Any]]:
+    with pytest.raises(Invalid) as refusal:
+        refused()
+    return refusal.value.code, dict(refusal.value.facts)
+
+
+def place_of(method: str, inputs: dict[str, Any]) -> tuple[str, str]:
+    with pytest.raises(BadValue) as fault:
+        ask(method, inputs)
+    return fault.value.code, fault.value.where
+
+
+def test_the_cap_of_a_category_is_refused_by_what_it_is() -> None:
+    base, asked = Money.exactly("100000000"), Money.exactly("800000.01")
+    rules.refuse_above_cap(WORKS, asked, base)
+    refused = facts_of(lambda: rules.refuse_above_cap(WORKS, asked, base, "works_construction"))
+    cap = Money.exactly("800000")
+    assert refused == ("deposit.above_cap", {"amount": asked, "cap": cap, "base": base, "rule": "D-01"})
+
+
+def test_an_amount_in_dollars_stays_in_dollars() -> None:
+    base = Money.exactly("100000000", "USD")
+    assert rules.bid_deposit_cap(WORKS, base, "works_construction") == Money.exactly("800000", "USD")
+    assert rules.bid_deposit_cap(WORKS, base) == Money.exactly("2000000", "USD")
+    held = [Segment(DAY("2025-05-06"), DAY("2026-05-01"), Fraction(1, 1000))]
+    assert rules.interest(base, held) == Money.exactly("100000", "USD")
+    assert rules.interest(base, []) == Money.zero("USD")
+    assert rules.late_fee(GP, base, "0.0435", 10) == Money.exactly("145000", "USD")
+    assert rules.convert(GP, base, base, "0.1").refund == Money.exactly("90000000", "USD")
+
+
+def test_only_the_upper_limits_of_a_rulebook_are_caps_and_last_days() -> None:
+    """A rulebook that says besides what is the least."""
+    least = [
+        replace(rule, id=f"{rule.id}-least", kind="MIN", value="0.0001" if rule.unit == "rate" else "1")
+        for rule in GP.rules
+        if rule.id in ("D-01", "T-31")
+    ]
+    assert len(least) == 2
+    book = Rulebook("GP", GP.on, [*least, *GP.rules])
+    base = Money.exactly("1000000")
+    assert rules.bid_deposit_cap(book, base) == rules.bid_deposit_cap(GP, base)
+    due = rules.refund_due(book, "award_notice_sent_losers", DAY("2026-04-29"), CALENDAR)
+    assert (due.rule.id, due.day) == ("T-31", DAY("2026-05-09"))
+
+
+def test_refusals_name_their_days() -> None:
+    day, before = DAY("2025-05-06"), DAY("2025-05-05")
+    known = {DAY("2022-01-01"): "0.0010"}
+    reversed_days = ("interest.dates_reversed", {"since": day, "until": before})
+    assert facts_of(lambda: rules.segments(day, before, known)) == reversed_days
+    assert facts_of(lambda: rules.interest(Money(1), [Segment(day, before, Fraction(1))])) == reversed_days
+    missing = ("interest.rate_missing", {"day": DAY("2021-12-31")})
+    assert facts_of(lambda: rules.segments(DAY("2021-12-31"), day, known)) == missing
+    assert facts_of(lambda: rules.segments(day, day, {})) == ("interest.rate_missing", {"day": day})
+    gap = [Segment(before, before, Fraction(1)), Segment(day, day, Fraction(1))]
+    assert facts_of(lambda: rules.interest(Money(1), gap)) == ("interest.gap", {"until": before, "since": day})
+    unknown = facts_of(lambda: rules.refund_due(GP, "holiday", day, CALENDAR))
+    assert unknown == ("deposit.event_unknown", {"event": "holiday", "regime": "GP"})
+    above = facts_of(lambda: rules.convert(GP, Money(0), Money(10000), "0.125"))
+    assert above == ("deposit.performance_above_cap", {"rate": "12.50", "cap": "10.00"})
+
+
+def test_a_rate_that_begins_on_the_first_or_the_last_day_cuts_nothing() -> None:
+    first, last = DAY("2025-05-06"), DAY("2025-05-20")
+    cut = rules.segments(first, last, {first: "0.0010", last: "0.0005"})
+    assert cut == [Segment(first, last, Fraction(1, 1000))]
+
+
+SEGMENT = {"from": "2026-01-02", "to": "2026-01-03", "annual_rate": "0"}
+DATES = {"principal": "1", "annual_rate": "0.1", "value_date": "2026-01-02", "refund_date": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "code", "where"),
+    [
+        ("bid_cap", {"cases": [{"base": "1"}]}, "missing", "cases[0].regime"),
+        ("bid_cap", {"cases": [{"regime": "gp"}]}, "missing", "cases[0].base"),
+        ("demand_interest", DATES, "dates_reversed", "refund_date"),
+        *(
+            ("demand_interest_segments", {"principal": "1", "segments": [{**SEGMENT, name: None}]}, "missing", f"segments[0].{name}")
+            for name in SEGMENT
+        ),
+        (
+            "demand_interest_segments",
+            {"principal": "1", "segments": [{**SEGMENT, "to": "2026-01-01"}]},
+            "dates_reversed",
+            "segments[0]",
+        ),
+        (
+            "demand_interest_segments",
+            {"principal": "1", "segments": [SEGMENT, SEGMENT]},
+            "segment_gap",
+            "segments[1].from",
+        ),
+        ("reconciliation", {"opening": "0", "bank_balance": "0", "entries": [{"amt": "1"}]}, "missing", "entries[0].t"),
+        ("reconciliation", {"opening": "0", "bank_balance": "0", "entries": [{"t": "in"}]}, "missing", "entries[0].amt"),
+        ("refund_due", {"cases": [{}]}, "missing", "cases[0].regime"),
+        ("refund_due", {"cases": [{"regime": "gp"}]}, "missing", "cases[0].event"),
+        ("refund_due", {"cases": [{"regime": "gp", "event": "tender_terminated"}]}, "missing", "cases[0].date"),
+        (
+            "refund_due",
+            {"cases": [{"regime": "gp", "event": "tender_terminated", "date": "2027-12-30"}]},
+            "calendar_year_unknown",
+            "cases[0]",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_vector_is_named_with_its_place(
+    method: str, inputs: dict[str, Any], code: str, where: str
+) -> None:
+    assert place_of(method, inputs) == (code, where)

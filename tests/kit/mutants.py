@@ -34,8 +34,23 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
                 "capital_figures_agree_with_an_independent_writer",
             )
         ),
+        "trading/kernel/money.py": ("tests/trading/kernel/test_money.py",),
+        "trading/kernel/deadlines.py": ("tests/trading/kernel/test_deadlines.py",),
+        "trading/kernel/calendar.py": (
+            "tests/trading/kernel/test_calendar.py",
+            "tests/trading/kernel/test_deadlines.py",
+        ),
+        "deposits/refunds/interest.py": ("tests/deposits/test_interest.py",),
+        "deposits/refunds/rules.py": ("tests/deposits/test_rules.py",),
     },
-    "sealing": {"crypto/shares.py": ("tests/crypto/test_shares.py",)},
+    "scoring": {
+        f"evaluation/methods/{name}.py": (f"tests/evaluation/methods/test_{name}.py",)
+        for name in ("policy", "ranking", "price_scores", "expert_scores")
+    },
+    "sealing": {
+        "crypto/shares.py": ("tests/crypto/test_shares.py",),
+        "crypto/hpke.py": ("tests/crypto/test_hpke.py",),
+    },
 }
 """Part -> module -> the tests that judge it. They run without a conftest: what they ask for stands in their own file."""
 

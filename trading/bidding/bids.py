@@ -523,10 +523,12 @@ def standing(session: Session, participant_id: int, part: str = officers.BID) ->
     )
 
 
-def standing_bids(session: Session, lot: Lot, part: str = officers.BID) -> list[SealedBid]:
-    """The bids that stand, sorted by header hash. For the closing and the opening alone."""
-    rows = session.scalars(select(StandingBid).where(StandingBid.lot_id == lot.id, StandingBid.part == part))
-    return sorted((row.bid for row in rows), key=lambda bid: bid.header_hash)
+def standing_bids(session: Session, lot: Lot, part: str = officers.BID, *, alone: bool = False) -> list[SealedBid]:
+    """The bids that stand, sorted by header hash. For the closing and the opening alone. ``alone``: without reading their bidders."""
+    query = select(SealedBid).join(StandingBid, StandingBid.bid_id == SealedBid.id)
+    query = query.options(lazyload(SealedBid.party)) if alone else query
+    rows = session.scalars(query.where(StandingBid.lot_id == lot.id, StandingBid.part == part))
+    return sorted(rows, key=lambda bid: bid.header_hash)
 
 
 def standing_facts(session: Session, lot: Lot, part: str, *columns: Any) -> dict[str, tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import b64u, loads, parse_time
@@ -222,15 +222,19 @@ def _is_current(session: Session, row: Closing, c: str) -> bool:
 
 def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Claim]:
     """Every claim that counted, oldest first."""
-    return list(session.scalars(select(Claim).where(Claim.lot_id == lot.id, Claim.part == part).order_by(Claim.id)))
+    return list(session.scalars(_OF_LOT, {"lot": lot.id, "part": part}))
+
+
+_OF_LOT = select(Claim).where(Claim.lot_id == bindparam("lot"), Claim.part == bindparam("part")).order_by(Claim.id)
 
 
 def require_none_open(view: View, lot: Lot, part: str) -> None:
     """Nothing is opened while a claim waits, by the log: a row that was taken away or settled by hand opens nothing.
 
     Refuses: Conflict ``claim.open``, ``signed.differs``, ``signed.altered``, ``signed.missing``."""
-    signed.refuse_first(lot.ref, differences(view, lot, part))
-    waiting = next((one for one in of_lot(view.session, lot, part) if not one.outcome), None)
+    rows = of_lot(view.session, lot, part)
+    signed.refuse_first(lot.ref, _differing(view, lot, part, rows))
+    waiting = next((one for one in rows if not one.outcome), None)
     if waiting is not None:
         raise Conflict("claim.open", code=waiting.code, at=waiting.at)
 
@@ -239,7 +243,10 @@ def differences(view: View, lot: Lot, part: str = officers.BID) -> Iterator[Diff
     """Where the claims of an envelope differ from the documents their bidders signed and the records of filing and settling them.
 
     Refuses: Conflict ``signed.altered``, ``signed.missing``."""
-    rows = of_lot(view.session, lot, part)
+    yield from _differing(view, lot, part, of_lot(view.session, lot, part))
+
+
+def _differing(view: View, lot: Lot, part: str, rows: list[Claim]) -> Iterator[Difference]:
     found = signed.listed(view, "omission-claim", tender=lot.tender.ref, lot=lot.no_text, part=part)
     if not rows and not found:
         return

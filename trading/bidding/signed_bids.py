@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from crypto.canonical import H, b64u, loads, parse_time, unb64u
 from crypto.errors import CryptoError
@@ -76,8 +76,7 @@ def accepted(view: View, lot: Lot, part: str = officers.BID) -> tuple[list[Signe
 def differences(view: View, lot: Lot, part: str = officers.BID) -> Iterator[Difference]:
     """Where rows of bids and the list of those that stand differ from the log. Refuses: as ``accepted``."""
     taken, standing = accepted(view, lot, part)
-    asked_rows = _ROWS.where(SealedBid.lot_id == lot.id, SealedBid.part == part)
-    rows = {row.c: row for row in view.session.execute(asked_rows)}
+    rows = {row.c: row for row in view.session.execute(_ROWS, {"lot": lot.id, "part": part})}
     asked = select(Participant.id, Participant.party_id, Participant.lot_id).where(Participant.lot_id == lot.id)
     places = {int(one[0]): (int(one[1]), int(one[2])) for one in view.session.execute(asked)}
     for bid in taken:
@@ -110,23 +109,27 @@ def differences(view: View, lot: Lot, part: str = officers.BID) -> Iterator[Diff
         yield Difference("standing_bid", bid.entry.c, "bid_id", bid.entry.c, "", bid.entry.c)
 
 
-_ROWS = select(
-    SealedBid.id,
-    SealedBid.c,
-    SealedBid.lot_id,
-    SealedBid.party_id,
-    SealedBid.participant_id,
-    SealedBid.header,
-    SealedBid.header_hash,
-    SealedBid.sealed_root,
-    SealedBid.size,
-    SealedBid.replaces,
-    SealedBid.part,
-    SealedBid.statement,
-    SealedBid.blob,
-    SealedBid.at,
-    Party.code,
-).join(Party, Party.id == SealedBid.party_id)
+_ROWS = (
+    select(
+        SealedBid.id,
+        SealedBid.c,
+        SealedBid.lot_id,
+        SealedBid.party_id,
+        SealedBid.participant_id,
+        SealedBid.header,
+        SealedBid.header_hash,
+        SealedBid.sealed_root,
+        SealedBid.size,
+        SealedBid.replaces,
+        SealedBid.part,
+        SealedBid.statement,
+        SealedBid.blob,
+        SealedBid.at,
+        Party.code,
+    )
+    .join(Party, Party.id == SealedBid.party_id)
+    .where(SealedBid.lot_id == bindparam("lot"), SealedBid.part == bindparam("part"))
+)
 _HEADERS = Remembered()
 
 
@@ -165,7 +168,7 @@ def of_set(view: View, lot: Lot, part: str, listed: list[dict[str, str]], entry:
     """The rows of the bids that a signed opening set lists, against the submissions it names: the set vouches for the entries.
 
     Refuses: Conflict ``signed.altered``, ``signed.missing``."""
-    rows = {row.c: row for row in view.session.execute(_ROWS.where(SealedBid.lot_id == lot.id, SealedBid.part == part))}
+    rows = {row.c: row for row in view.session.execute(_ROWS, {"lot": lot.id, "part": part})}
     names = [one["statement"] for one in listed]
     texts: dict[str, str] = {}
     for start in range(0, len(names), 500):

@@ -118,8 +118,7 @@ def line(view: View, lot: Lot, part: str = BID) -> list[SignedPolicy]:
         except CryptoError as error:
             raise signed.altered(f"log_entry {one.number}", one.c) from error
         found[policy.id] = policy
-    where = (Policy.lot_id == lot.id, Policy.envelope == part, Policy.dsse.is_not(None))
-    for kept in view.session.scalars(select(Policy.dsse).where(*where)):
+    for _, _, _, kept in view.session.execute(_CHAIN, {"lot": lot.id, "envelope": part}):
         text = kept or ""
         try:
             document, name = opened(view, text)
@@ -181,6 +180,8 @@ def _checked(view: View, row: Sequence[Any]) -> dict[str, Any]:
 
 
 _CHAIN = select(*LINKS).where(is_link(bindparam("lot"), bindparam("envelope")))
+_POLICIES = select(Policy).where(Policy.lot_id == bindparam("lot"))
+_SEATS = select(OfficerSeat).where(OfficerSeat.lot_id == bindparam("lot"), OfficerSeat.stage == STANDING)
 
 
 def deadline(view: View, lot: Lot) -> datetime | None:
@@ -213,7 +214,7 @@ def differences(view: View, lot: Lot) -> Iterator[Difference]:
 
 def of_rows(view: View, lot: Lot, part: str, found: Iterable[SignedPolicy]) -> Iterator[Difference]:
     """The rows of an envelope's line: each there, each as signed, the newest alone standing."""
-    rows = {row.policy_id: row for row in view.session.scalars(select(Policy).where(Policy.lot_id == lot.id))}
+    rows = {row.policy_id: row for row in view.session.scalars(_POLICIES, {"lot": lot.id})}
     ordered = list(found)
     for policy in ordered:
         row = rows.get(policy.id)
@@ -247,7 +248,7 @@ def of_row(row: Policy, policy: SignedPolicy, lot: Lot) -> Iterator[Difference]:
 
 def _of_seats(view: View, lot: Lot, part: str, newest: SignedPolicy) -> Iterator[Difference]:
     """The officers in force are those of the policy in force, with the keys it names."""
-    rows = view.session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.stage == STANDING))
+    rows = view.session.scalars(_SEATS, {"lot": lot.id})
     seats = {row.j: row for row in rows}
     document = newest.document
     for j, officer in enumerate(document["officers"], 1):

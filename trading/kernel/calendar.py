@@ -221,7 +221,7 @@ class WorkingDayCalendar:
         `roll`: a last day of rest moves to the next working day; meant for `D` and `Y`. Refuses: Invalid
         calendar.year_unknown, calendar.out_of_range.
         """
-        rolled_from, why, asked = None, "", False
+        rolled_from, why = None, ""
         if unit == "WD":
             day = self.working_days_before(anchor, length) if before else self.add_working_days(anchor, length)
             asked = True
@@ -377,7 +377,7 @@ def packaged_calendar() -> WorkingDayCalendar:
     """The years that come with the product: announced 2018 to 2026, the statutory days of 2027 (rulebook §10.1,
     §10.2)."""
     folder = resources.files("trading").joinpath("rulebook", "calendar")
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
+    files = (entry for entry in folder.iterdir() if entry.name.endswith(".csv"))
     return WorkingDayCalendar(read_year(entry.read_text(encoding="utf-8")) for entry in files)
 
 

@@ -250,7 +250,7 @@ class Money:
     def _dressed(self, digits: str, unit: str, lang: str) -> str:
         if lang.startswith("zh"):
             name = CHINESE_NAMES.get(self.currency, self.currency)
-            return f"{digits} {unit[:-1] if unit.endswith('元') else unit}{name}"
+            return f"{digits} {unit.removesuffix('元')}{name}"
         return f"{self.currency} {digits}" + (f" {unit}" if unit else "")
 
 
@@ -268,9 +268,8 @@ def minor_digits(currency: str) -> int:
 
 
 def _grouped(digits: str) -> str:
-    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
     whole, point, part = digits.partition(".")
-    return sign + re.sub(r"(?<=[0-9])(?=([0-9]{3})+$)", ",", whole) + point + part
+    return re.sub(r"(?<=[0-9])(?=([0-9]{3})+$)", ",", whole) + point + part
 
 
 def _number_and_unit(text: str, currency: str) -> tuple[str, str]:

@@ -11,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from crypto import ticks
@@ -138,18 +138,9 @@ def listed(
 
     Refuses: Conflict ``signed.altered`` where one, or its document, is not what was signed.
     """
-    names = [events] if isinstance(events, str) else list(events)
-    query = (
-        select(*_COLUMNS, LogDocument.text, LogDocument.signed)
-        .outerjoin(LogDocument, LogDocument.hash == LogEntry.statement)
-        .where(LogEntry.tender == tender, LogEntry.event.in_(names))
-        .order_by(LogEntry.id)
-    )
-    if lot is not None:
-        query = query.where(LogEntry.lot == lot)
-    if part is not None:
-        query = query.where(LogEntry.part == part)
-    rows = view.session.connection().execute(query)
+    given: dict[str, Any] = {"events": [events] if isinstance(events, str) else list(events), "tender": tender}
+    given |= {name: value for name, value in (("lot", lot), ("part", part)) if value is not None}
+    rows = view.session.connection().execute(_listing("lot" in given, "part" in given), given)
     return [_proved(view.office.keys.public, row[:8], row[8], bool(row[9])) for row in rows]
 
 
@@ -164,6 +155,20 @@ _COLUMNS = (
     LogEntry.envelope,
 )
 _PAIRS = Remembered()
+
+
+@cache
+def _listing(of_lot: bool, of_part: bool) -> Select[*tuple[Any, ...]]:
+    """The question of ``listed``: made once, for making it takes as long as asking it."""
+    query = (
+        select(*_COLUMNS, LogDocument.text, LogDocument.signed)
+        .outerjoin(LogDocument, LogDocument.hash == LogEntry.statement)
+        .where(LogEntry.tender == bindparam("tender"), LogEntry.event.in_(bindparam("events", expanding=True)))
+        .order_by(LogEntry.id)
+    )
+    if of_lot:
+        query = query.where(LogEntry.lot == bindparam("lot"))
+    return query.where(LogEntry.part == bindparam("part")) if of_part else query
 
 
 def _proved(platform: bytes, row: Any, text: str | None, is_signed: bool) -> Proved:
@@ -199,18 +204,12 @@ def records_of(
     session: Session, platform: bytes, acts: Collection[str], of: str | None = None, *, saying: str = ""
 ) -> list[tuple[Proved, dict[str, Any]]]:
     """As ``records``, where there is no office yet; ``saying``: those alone whose text holds this. Refuses: as there."""
-    query = (
-        select(*_COLUMNS, ActRecord.id, ActRecord.entry_hash, ActRecord.act, ActRecord.of, ActRecord.payload)
-        .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.entry_hash)
-        .where(ActRecord.act.in_(acts))
-        .order_by(ActRecord.id)
-    )
-    if of is not None:
-        query = query.where(ActRecord.of == of)
+    given: dict[str, Any] = {"acts": list(acts)} | ({"of": of} if of is not None else {})
+    query = _recorded(of is not None)
     if saying:
         query = query.where(ActRecord.payload.contains(saying))
     found = []
-    for row in session.connection().execute(query):
+    for row in session.connection().execute(query, given):
         number, c, act, thing, payload = row[8:]
         if row[0] is None:
             raise altered(f"act_record {number}", c)
@@ -222,6 +221,18 @@ def records_of(
             raise altered(f"act_record {number}", c)
         found.append((proved, value))
     return found
+
+
+@cache
+def _recorded(of_thing: bool) -> Select[*tuple[Any, ...]]:
+    """The question of ``records_of``, made once."""
+    query = (
+        select(*_COLUMNS, ActRecord.id, ActRecord.entry_hash, ActRecord.act, ActRecord.of, ActRecord.payload)
+        .outerjoin_from(ActRecord, LogEntry, LogEntry.c == ActRecord.entry_hash)
+        .where(ActRecord.act.in_(bindparam("acts", expanding=True)))
+        .order_by(ActRecord.id)
+    )
+    return query.where(ActRecord.of == bindparam("of")) if of_thing else query
 
 
 def kept(session: Session, name: str) -> Any:

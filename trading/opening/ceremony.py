@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, Str
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import b64u, unb64u
-from crypto.headers import Header, parse_header
+from crypto.headers import Header, read_text
 from crypto.policy_lines import Generation, boxes_of, dead_bids
 from trading.bidding import bids
 from trading.custody import officers
@@ -164,12 +164,13 @@ def opening(session: Session, lot: Lot, part: str = officers.BID) -> Opening:
 def headers(session: Session, row: Opening) -> dict[str, Header]:
     """The headers of the set, by header hash: handed out to officers only once the set is published; never of what stays sealed."""
     found = bids.standing_facts(session, row.lot, row.part, bids.SealedBid.header)
-    return {name: parse_header(unb64u(text)) for name, (text,) in sorted(found.items()) if name not in row.left_sealed}
+    return {name: read_text(text) for name, (text,) in sorted(found.items()) if name not in row.left_sealed}
 
 
 def to_open(session: Session, row: Opening) -> list[bids.SealedBid]:
-    """The bids of the set that are to be opened."""
-    return [b for b in bids.standing_bids(session, row.lot, row.part) if b.header_hash not in row.left_sealed]
+    """The bids of the set that are to be opened, without their bidders."""
+    found = bids.standing_bids(session, row.lot, row.part, alone=True)
+    return [bid for bid in found if bid.header_hash not in row.left_sealed]
 
 
 def generations(session: Session, row: Opening) -> tuple[Generation, ...]:

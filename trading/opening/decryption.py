@@ -195,7 +195,7 @@ def open_bids(
 def _tasks(session: Any, row: Opening) -> list[_Task]:
     posted, dead, line = ceremony.posted(session, row), ceremony.dead(session, row), ceremony.generations(session, row)
     found = ceremony.headers(session, row)
-    by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
+    by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part, alone=True)}
     seeds, own, outage = rescue.seeds(session, row), co_opening.parts(session, row), co_opening.outage(session, row)
     judged = findings.by_bid(session, row)
     tasks = []

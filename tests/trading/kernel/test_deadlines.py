@@ -148,6 +148,62 @@ def test_a_bad_chain_is_an_error(inputs: dict[str, Any]) -> None:
         ask("chain", inputs)
 
 
+AT_THE_END = {"regime": "gp", "result_notice_date": "2027-11-01"}
+GOOD = {"anchor": "2026-01-05", "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "code", "where"),
+    [
+        ("workdays", {"cases": [GOOD, {"anchor": "x", "n": 1}]}, "bad_date", "cases[1].anchor"),
+        ("workdays", {"cases": [GOOD, {**GOOD, "n": 0}]}, "too_small", "cases[1].n"),
+        ("workdays", {"cases": [{"anchor": "2027-12-31", "n": 1}]}, "calendar_year_unknown", "cases[0]"),
+        ("days", {"cases": [{"anchor": "9999-12-31", "n": 1}]}, "calendar_out_of_range", "cases[0]"),
+        ("prequalification", {"cases": [{"regime": "land"}]}, "unknown_word", "cases[0].regime"),
+        ("prequalification", {"cases": [{"regime": "works"}]}, "missing", "cases[0].sale_end"),
+        ("prequalification", {"cases": [{"regime": "gp"}]}, "missing", "cases[0].notice_date"),
+        ("chain", {**AT_THE_END, "result_notice_date": "2027-12-31"}, "calendar_year_unknown", "notice_period_ends"),
+        ("chain", {**AT_THE_END, "result_notice_date": "2027-12-23"}, "calendar_year_unknown", "challenge_until"),
+        ("chain", {**AT_THE_END, "challenge_filed": "2027-12-30"}, "calendar_year_unknown", "reply_until"),
+        (
+            "chain",
+            {**AT_THE_END, "challenge_filed": "2027-12-15"},
+            "calendar_year_unknown",
+            "complaint_until_from_reply_term",
+        ),
+        (
+            "chain",
+            {**AT_THE_END, "reply_date": "2027-12-20"},
+            "calendar_year_unknown",
+            "complaint_until_from_reply",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(method: str, inputs: dict[str, Any], code: str, where: str) -> None:
+    with pytest.raises(BadValue) as fault:
+        ask(method, inputs)
+    assert (fault.value.code, fault.value.where) == (code, where)
+
+
+def test_the_limits_of_works_by_days_that_do_not_roll() -> None:
+    dates = {
+        "evaluation_report_received": "2026-03-02",
+        "candidate_notice_published": "2026-03-09",
+        "objection_filed": "2026-03-10",
+        "award_notice_sent": "2026-03-02",
+        "winner_decided": "2026-03-02",
+        "contract_signed": "2026-03-05",
+    }
+    assert ask("chain", {"regime": "works", **dates}) == {
+        "publish_candidates_by": "2026-03-05",
+        "candidate_notice_ends": "2026-03-12",
+        "objection_reply_by": "2026-03-13",
+        "contract_by": "2026-04-01",
+        "written_report_by": "2026-03-17",
+        "deposit_refund_by": "2026-03-10",
+    }
+
+
 @given(st.dates(dt.date(2018, 1, 1), dt.date(2026, 6, 30)), st.integers(1, 40))
 def test_methods_and_calendar_agree(anchor: dt.date, n: int) -> None:
     calendar = packaged_calendar()

@@ -58,6 +58,10 @@ def test_what_people_type_is_read(text: str, minor: int) -> None:
         ("NaN", "money.letters"),
         ("壹佰", "money.letters"),
         ("5元元", "money.letters"),
+        ("X5", "money.letters"),
+        ("5X5", "money.letters"),
+        ("RMBX5", "money.letters"),
+        ("1\n2元", "money.characters"),
         ("USD 5", "money.letters"),
         ("１Ｏ", "money.letters"),
         ("$5", "money.characters"),
@@ -369,7 +373,19 @@ def test_a_currency_stays_with_what_is_reckoned() -> None:
         dollars - 1  # type: ignore[operator]
     with pytest.raises(Invalid, match="money.currencies_differ") as refusal:
         dollars - Money(1)
+    assert refusal.value.code == "money.currencies_differ"
     assert refusal.value.facts == {"one": "USD", "other": "CNY"}
+
+
+def test_what_mixes_with_money_is_for_the_other_side_to_say() -> None:
+    class Other:
+        def __radd__(self, money: Money) -> tuple[str, Money]:
+            return "+", money
+
+        def __rsub__(self, money: Money) -> tuple[str, Money]:
+            return "-", money
+
+    assert (Money(1) + Other(), Money(1) - Other()) == (("+", Money(1)), ("-", Money(1)))
 
 
 WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()
@@ -406,6 +422,7 @@ def test_currencies_by_their_chinese_names(currency: str, name: str) -> None:
 
 @pytest.mark.parametrize(("text", "minor"), [
     ("+5", 500), ("＋5", 500), ("- 5", -500), ("-5", -500), ("\u22125", -500), ("－5", -500), ("-¥ 5", -500), ("¥-5", -500),
+    ("¥- 5", -500), ("- ¥5", -500), ("RMB\u00a05", 500),
     ("-RMB5", -500), ("RMB：5", 500), ("RMB: 5", 500), ("CNY¥5", 500), ("5\u00a0元", 500), ("5\u3000元", 500), ("5圆", 500), ("5圆整", 500),
     ("5万整", 5000000), ("5亿元整", 50000000000), ("6，７８９．0", 678900), ("92233720368547758.07", 2**63 - 1),
     ("-92233720368547758.07", -(2**63) + 1),
@@ -415,7 +432,8 @@ def test_signs_prefixes_and_units_as_people_put_them(text: str, minor: int) -> N
 
 
 @pytest.mark.parametrize(("text", "code", "facts"), [
-    ("--5", "money.malformed", {}), ("-¥-5", "money.malformed", {}), ("+-5", "money.malformed", {}), ("-", "money.empty", {}),
+    ("--5", "money.malformed", {}), ("-¥-5", "money.malformed", {}), ("+-5", "money.malformed", {}), ("-+5", "money.malformed", {}),
+    ("-", "money.empty", {}),
     ("1a2b", "money.letters", {"letters": "ab"}), ("1$2a", "money.letters", {"letters": "a"}),
     ("1$ 2", "money.characters", {"characters": "$ "}),
     ("1.234", "money.precision", {"places": 2}), ("-92233720368547758.08", "money.too_large", {}),
@@ -435,7 +453,7 @@ def test_a_json_number_says_itself_what_was_wrong() -> None:
     assert refusal.value.code == "money.precision" and refusal.value.facts == {"text": "1/3", "places": 3}
     with pytest.raises(Invalid) as refusal:
         Money(1, "USD").amount_words()
-    assert refusal.value.facts == {"currency": "USD"}
+    assert refusal.value.code == "money.capitals_currency" and refusal.value.facts == {"currency": "USD"}
 
 
 def test_the_left_over_fen_goes_to_the_largest_remainder_then_to_the_earlier() -> None:
@@ -444,7 +462,7 @@ def test_the_left_over_fen_goes_to_the_largest_remainder_then_to_the_earlier() -
 
     assert split(100, 1, 1, 1) == [34, 33, 33]
     assert split(101, 1, 1, 1) == [34, 34, 33]
-    assert split(10, 1, 5, 3) == [1, 6, 3]
+    assert split(10, 1, 5, 3) == [1, 6, 3] and split(5, 2, 1) == [3, 2]
     assert split(-100, 1, 1, 1) == [-34, -33, -33]
     assert split(5, 0, 1) == [0, 5] and split(1, 1) == [1]
     for weights in ([], [0, 0], [2, -1]):
