@@ -7,20 +7,22 @@ record, not a setting or a file. Its clock goes forward only, and each move is a
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crypto import rehearsals, ticks
+from crypto import checkpoints, rehearsals, ticks
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
-from trading.kernel import log_own, signed
+from trading.kernel import audit, log_own, signed
 from trading.kernel.access import CLOCK, Act
 from trading.kernel.audit import ActRecord, LogEntry
-from trading.kernel.clock import floor_second, write_moment
-from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.clock import floor_second, parse_moment, write_moment
+from trading.kernel.errors import Invalid, NotAllowed, NotFound
 from trading.kernel.moved_clock import MovedClock
 from trading.kernel.work import Office, UnitOfWork, View
 
@@ -28,6 +30,29 @@ MOVED = "rehearsal.clock"
 """The act of a move of the clock: ``to`` the moment it then showed, ``ahead`` how many seconds it is before the machine's."""
 MOST = timedelta(days=730)
 """The farthest one move goes."""
+PLAYED = "rehearsal.played"
+"""In a site's own log: the word of one administrator that its rehearsal was played, with the checkpoint its log ended with."""
+WORDS_NEEDED = 2
+LEAST_TICKS = 20
+"""A whole tender takes more: its bids, its deadline and its opening each wait for the log."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The checkpoint a rehearsal ended with: whose log, how many ticks, their root (base64)."""
+
+    name: str
+    size: int
+    root: str
+
+
+@dataclass(frozen=True)
+class Word:
+    """What one administrator said, as it is signed: ``at`` when; ``mine``: it was whoever looks."""
+
+    ended: Ended
+    at: datetime
+    mine: bool
 
 
 def first_act(session: Session, public: bytes) -> str:
@@ -102,3 +127,59 @@ def move(work: UnitOfWork, to: datetime, *, before: datetime | None = None) -> t
     )  # never short of the moment that was asked for
     work.record(MOVED, "platform", to=write_moment(to), ahead=int(ahead.total_seconds()), person=work.actor.person)
     return ahead
+
+
+# --- on the site itself -----------------------------------------------------------------------------------------------
+
+
+def words(view: View) -> list[Word]:
+    """Who has said that the rehearsal of this site was played, oldest first; by the signed records alone. Refuses: Conflict
+    ``signed.altered``."""
+    me = view.actor.person
+    return [
+        Word(
+            Ended(str(record["facts"]["log"]), int(record["facts"]["size"]), str(record["facts"]["root"])),
+            parse_moment(record["at"]),
+            audit.check_fact_of(json.dumps(record), "person", me),
+        )
+        for _entry, record in signed.records_of(view.session, view.office.keys.public, (PLAYED,))
+    ]
+
+
+def played(found: list[Word]) -> Ended | None:
+    """The checkpoint that two have confirmed, the first to be so; None while there is none."""
+    counted: dict[Ended, int] = {}
+    for one in found:
+        counted[one.ended] = counted.get(one.ended, 0) + 1
+        if counted[one.ended] >= WORDS_NEEDED:
+            return one.ended
+    return None
+
+
+def read_ended(text: str, platform: str) -> Ended:
+    """The closing checkpoint as it was copied from the rehearsal. Its signature is by a key this site never knew, and proves nothing here:
+    the word of two people does. Refuses: Invalid ``rehearsal.checkpoint``, ``rehearsal.checkpoint_other``, ``rehearsal.checkpoint_short``.
+    """
+    lines = [line.strip() for line in text.strip().splitlines()]
+    name, _hash = checkpoints.signed_as("\n".join(lines) + "\n")
+    try:
+        size, root = int(lines[1]), base64.b64decode(lines[2], validate=True)
+        if not name or lines[0] != name or len(root) != 32:
+            raise ValueError(name)
+    except (ValueError, IndexError) as error:
+        raise Invalid("rehearsal.checkpoint") from error
+    wanted = rehearsals.name_of(platform)
+    if name != f"{wanted}/log":
+        raise Invalid("rehearsal.checkpoint_other", name=name.removesuffix("/log"), wanted=wanted)
+    if size < LEAST_TICKS:
+        raise Invalid("rehearsal.checkpoint_short", size=size)
+    return Ended(name, size, lines[2])
+
+
+def confirm(work: UnitOfWork, ended: Ended) -> None:
+    """Sign one administrator's word. Refuses: NotAllowed, also ``rehearsal.one_person`` to who has said so before; Conflict
+    ``signed.altered``."""
+    work.require(Act.REHEARSAL_CONFIRM)
+    if any(one.mine and one.ended == ended for one in words(work)):
+        raise NotAllowed("rehearsal.one_person")
+    work.record(PLAYED, "platform", log=ended.name, size=ended.size, root=ended.root)

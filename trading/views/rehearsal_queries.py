@@ -22,7 +22,7 @@ from trading.tendering.tenders import Lot
 
 BEFORE = timedelta(minutes=2)
 """So long before a deadline the clock stops: people see it come, and the log takes its last ticks before it."""
-AFTER = timedelta(minutes=3)
+AFTER = timedelta(minutes=2)
 """So long after it the clock stays: the closing is sealed by then."""
 _AWARD = {
     "publicity": Award.publicity_until,
