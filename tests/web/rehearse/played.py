@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,10 @@ from sqlalchemy import select
 
 from evaluation.panels.experts import Expert
 from tests.web.rehearse.kit import card_of
+from trading.bidding import tickets
 from trading.kernel.access import CLOCK, Role
 from trading.kernel.clock import floor_minute
+from trading.parties import parties
 from trading.parties.parties import Account
 from trading.views import rehearsal_queries
 from web import wiring
@@ -30,6 +32,7 @@ from web.rehearsal.front import Plan, local
 from web.rehearsal.plans import GP_SCHEME
 from web.rehearsal.server import Stage
 from web.rehearsal.site import folder
+from web.settings import read_settings
 
 SECONDS = 90.0
 GOODS = {"delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
@@ -114,8 +117,6 @@ def cast_of(hall: Hall, here: Path) -> Cast:
     with office.view(CLOCK) as view:
         accounts = list(view.session.scalars(select(Account).order_by(Account.id)))
         seats = dict(view.session.execute(select(Expert.account_id, Expert.code).where(Expert.active)).all())
-        from trading.parties import parties
-
         for one in accounts:
             roles = tuple(parties.roles_of(view.session, one))
             who = Player(
@@ -210,9 +211,10 @@ def play(here: Path, base: str, tell: Callable[[str], None]) -> str:
     opening.sign_and_close(cast, plan)
     tell("panel, sheets, report")
     awarding.qualify(cast, plan)
+    evaluation.EXPERTS = len(experts)  # who may be drawn
     panel = evaluation.seat_panel(hall, cast, plan)
     evaluation.conform(plan, panel)
-    evaluation.commit(hall, plan, panel, lambda member, bid, one: str(int(one["max"]) * 7 // 10 + (member + bid) % 4))
+    evaluation.commit(hall, plan, panel, _points)
     evaluation.reveal(hall, plan, panel)
     evaluation.report(hall, plan, panel)
     tell("award, contract")
@@ -229,6 +231,12 @@ def play(here: Path, base: str, tell: Callable[[str], None]) -> str:
     return plan.ref
 
 
+def _points(member: int, bid: int, criterion: Mapping[str, Any]) -> str:
+    """Objective points are the same for all; the others differ a little."""
+    most = int(criterion["max"])
+    return str(most) if criterion["kind"] == "objective" else f"{most * 7 // 10 + (member + bid) % 4}.50"
+
+
 def _name_officers(hall: Hall, cast: Cast, plan: Plan, officers: list[Person]) -> None:
     agent, lot = cast["agent"].at(), f"/agency/lots/{plan.ref}"
     page = agent.get(f"{lot}/keys")
@@ -243,6 +251,16 @@ def _name_officers(hall: Hall, cast: Cast, plan: Plan, officers: list[Person]) -
     agent.send(f"{lot}/keys", f"{lot}/acts/draft-policies")
     for one in officers:
         front.sign_policies(one, plan.ref)
+
+
+def trust_of_site(data: Path) -> dict[str, Any]:
+    """What somebody has kept who once had a ticket of the site."""
+    office = wiring.open_office(read_settings({"BIDHALL_DATA": str(data)}))
+    try:
+        with office.view(CLOCK) as view:
+            return tickets.trust(view)
+    finally:
+        office.engine.dispose()
 
 
 if __name__ == "__main__":

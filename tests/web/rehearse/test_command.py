@@ -193,6 +193,7 @@ def test_what_this_shell_says_of_the_site_is_not_of_its_rehearsal(played: tuple[
     post = wiring.open_post(read, "http://127.0.0.1:1")
     assert not post.way.host and post.way.folder.startswith(str(site.play))
     assert run("tick", **said).code == 0 and run("audit", "verify", **said).code == 0
+    assert f"of {NAME}, without legal effect" in run("doctor", **said).out
 
 
 def test_a_rehearsal_is_never_served_as_a_site(played: tuple[Site, Office], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def refuse_unsaid(asked: Path | None) -> Path | None:
     ``rehearsal.half``: DIR is none, or one that was not made to its end."""
     if asked is None:
         data = given()[0]
-        if facts(data) or (data / REHEARSAL_FACTS).exists():
+        if (data / REHEARSAL_FACTS).exists():
             raise NotReady("rehearsal.unsaid", data=str(data))
         return None
     found = facts(asked)
