@@ -305,7 +305,9 @@ def _frame(house: House) -> Frame:
         ]
         if frame.drill and may(person.actor, Act.CLOCK_MOVE):
             with gate.reading() as view:
-                frame.mover = Mover(Form.blank(), rehearsal_queries.next_moment(view))
+                frame.mover = Mover(
+                    Form.blank(), rehearsal_queries.next_moment(view), rehearsal_queries.is_closing(view)
+                )
     g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
     return frame
 

@@ -62,16 +62,27 @@ def not_past(view: View) -> datetime | None:
     """The moment no move goes past: shortly before the next deadline for bids; None where no lot takes bids.
 
     Refuses: Conflict ``rehearsal.closing`` while a deadline comes or is being sealed."""
-    found = None
-    rows = view.session.execute(
-        select(Lot.ref, Lot.deadline).where(Lot.state.in_(("NOTICE", "BIDDING", "OPENING")), Lot.deadline.is_not(None))
-    )
-    for deadline, ref in sorted((deadline, ref) for ref, deadline in rows if deadline is not None):
-        if deadline - BEFORE <= view.now < deadline + AFTER:
+    deadlines = _deadlines(view)
+    for deadline, ref in deadlines:
+        if _closes(deadline, view.now):
             raise Conflict("rehearsal.closing", ref=ref)
-        if view.now < deadline - BEFORE and found is None:
-            found = deadline - BEFORE
-    return found
+    return next((deadline - BEFORE for deadline, _ref in deadlines if view.now < deadline - BEFORE), None)
+
+
+def is_closing(view: View) -> bool:
+    """Whether a deadline for bids comes or is being sealed."""
+    return any(_closes(deadline, view.now) for deadline, _ref in _deadlines(view))
+
+
+def _closes(deadline: datetime, now: datetime) -> bool:
+    return deadline - BEFORE <= now < deadline + AFTER
+
+
+def _deadlines(view: View) -> list[tuple[datetime, str]]:
+    rows = view.session.execute(
+        select(Lot.deadline, Lot.ref).where(Lot.state.in_(("NOTICE", "BIDDING", "OPENING")), Lot.deadline.is_not(None))
+    )
+    return sorted((deadline, ref) for deadline, ref in rows if deadline is not None)
 
 
 def _moments(view: View) -> Iterator[NextMoment]:

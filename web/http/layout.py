@@ -261,10 +261,12 @@ class RoleChoice:
 
 @dataclass(frozen=True)
 class Mover:
-    """The clock of a rehearsal, on every page of who may move it. ``next_one``: the next moment of any lot, None where there is none."""
+    """The clock of a rehearsal, on every page of who may move it. ``next_one``: the next moment of any lot, None where there is none;
+    ``closing``: a deadline for bids comes or is being sealed, and it stays where it is."""
 
     form: Any
     next_one: Any
+    closing: bool
 
 
 @dataclass

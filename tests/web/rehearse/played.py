@@ -14,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from evaluation.panels.experts import Expert
+from evaluation.panels.experts import specialties as known_specialties
 from tests.web.rehearse.kit import card_of
 from trading.bidding import tickets
 from trading.kernel.access import CLOCK, Role
@@ -211,8 +213,10 @@ def play(here: Path, base: str, tell: Callable[[str], None]) -> str:
     opening.sign_and_close(cast, plan)
     tell("panel, sheets, report")
     awarding.qualify(cast, plan)
-    evaluation.EXPERTS = len(experts)  # who may be drawn
-    panel = evaluation.seat_panel(hall, cast, plan)
+    with pytest.MonkeyPatch.context() as library:  # that of this site, not of the town
+        library.setattr(evaluation, "EXPERTS", len(experts))
+        library.setattr(evaluation, "SPECIALTY", specialty_of(here))
+        panel = evaluation.seat_panel(hall, cast, plan)
     evaluation.conform(plan, panel)
     evaluation.commit(hall, plan, panel, _points)
     evaluation.reveal(hall, plan, panel)
@@ -229,6 +233,16 @@ def play(here: Path, base: str, tell: Callable[[str], None]) -> str:
         hall.button(to="day")
         time.sleep(2.0)
     return plan.ref
+
+
+def specialty_of(here: Path) -> str:
+    """What most experts of the rehearsal know."""
+    office = wiring.open_office(folder.settings_of(here))
+    try:
+        with office.view(CLOCK) as view:
+            return max(known_specialties(view.session), key=lambda one: one[1])[0]
+    finally:
+        office.engine.dispose()
 
 
 def _points(member: int, bid: int, criterion: Mapping[str, Any]) -> str:
