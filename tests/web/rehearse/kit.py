@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -73,19 +71,19 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, played: bool = Fals
     for name in [one for one in os.environ if one.startswith("BIDHALL_") and not one.startswith("BIDHALL_TEST")]:
         monkeypatch.delenv(name)
     for one in ("data", "play", "site.toml") if played else ("data", "site.toml"):
-        there = once(played=played) / one
+        there = once(tmp_path.parent, played=played) / one
         shutil.copytree(there, tmp_path / one) if there.is_dir() else shutil.copy(there, tmp_path / one)
     monkeypatch.setenv("BIDHALL_DATA", str(tmp_path / "data"))
     return Site(tmp_path / "data", tmp_path / "play")
 
 
 @cache
-def once(*, played: bool) -> Path:
-    """A folder of this process that nobody changes any more."""
-    here = Path(tempfile.mkdtemp(prefix="bidhall-site-"))
-    atexit.register(shutil.rmtree, here, ignore_errors=True)
+def once(base: Path, *, played: bool) -> Path:
+    """A folder of this worker, below that of its tests, which nobody changes any more."""
+    here = base / f"site-{'played' if played else 'real'}"
+    here.mkdir()
     if played:
-        shutil.copytree(once(played=False), here, dirs_exist_ok=True)
+        shutil.copytree(once(base, played=False), here, dirs_exist_ok=True)
         told = run("rehearse", str(here / "play"), BIDHALL_DATA=str(here / "data"))
     else:
         (here / "site.toml").write_text(ANSWERS.format(code=credit_code(90)), encoding="utf-8")

@@ -96,7 +96,7 @@ def test_the_first_record_says_what_it_is(played: tuple[Site, Office]) -> None:
 
 def test_the_site_is_only_read(played: tuple[Site, Office]) -> None:
     """Of two copies of a site one was rehearsed from."""
-    before, after = kit.once(played=False) / "data", kit.once(played=True) / "data"
+    before, after = (kit.once(played[0].data.parent.parent, played=one) / "data" for one in (False, True))
     rows = []
     for data in (before, after):
         with closing(sqlite3.connect(f"file:{data / 'bidhall.db'}?mode=ro", uri=True)) as base:
