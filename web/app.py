@@ -19,16 +19,19 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from crypto import rehearsals
 from evaluation.scoring import schemes
-from trading.kernel.access import Role
+from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from trading.procedures import procedure_of
+from trading.views import rehearsal_queries
 from web import catalogues, release, words
 from web.http import gate, login, refusals, seen, vocabulary
 from web.http.addresses import AddressedApp, refuse_odd_arguments
 from web.http.files_host import FilesHost
-from web.http.layout import Frame, Link, RoleChoice, address
+from web.http.forms import Form
+from web.http.layout import Frame, Link, Mover, RoleChoice, address
 from web.http.metrics import Metrics
 from web.http.page_rules import PAGES
 from web.http.rate_limits import RateLimits
@@ -290,8 +293,9 @@ def _frame(house: House) -> Frame:
         rail=desk.groups() if desk and not g.get("nobody", False) and _let_in(person) else [],
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"),
-        rehearsal=bool(house.settings.test_clock),
+        rehearsal=bool(house.settings.test_clock) or rehearsals.is_name(house.office.platform),
         town=house.town,
+        drill=rehearsals.site_of(house.office.platform) if rehearsals.is_name(house.office.platform) else "",
         still=house.office.trouble.code if house.office.trouble is not None else "",
         restored=g.get("restored"),
     )
@@ -303,6 +307,11 @@ def _frame(house: House) -> Frame:
         frame.roles = [
             RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles
         ]
+        if frame.drill and may(person.actor, Act.CLOCK_MOVE):
+            with gate.reading() as view:
+                frame.mover = Mover(
+                    Form.blank(), rehearsal_queries.next_moment(view), rehearsal_queries.is_closing(view)
+                )
     g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
     return frame
 

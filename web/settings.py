@@ -80,6 +80,10 @@ _OF_TESTS = tuple(
         "PG_",
     )
 )
+REHEARSAL_FACTS = "rehearsal.json"
+"""In the data folder of a site's rehearsal: what it was made of (web/rehearsal/site/folder.py)."""
+OF_A_CALL = ("DATA", "LANG", "LOG")
+"""Variables that say something of the call and nothing of a platform."""
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
 
@@ -223,7 +227,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def given(environment: Mapping[str, str] | None = None) -> tuple[Path, dict[str, str]]:
-    """The data folder, and the settings that were made, name (without its prefix) → value as written.
+    """The data folder, and the settings that were made, name (without its prefix) → value as written. Those of a site's rehearsal stand in
+    its own settings.env alone.
 
     Refuses: NotReady ``settings.unknown``, ``settings.line``."""
     named = {
@@ -232,6 +237,8 @@ def given(environment: Mapping[str, str] | None = None) -> tuple[Path, dict[str,
         if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)
     }
     data = Path(named.get("DATA") or "bidhall-data").absolute()
+    if (data / REHEARSAL_FACTS).exists():  # what this shell says of the site is not of its rehearsal
+        named = {name: value for name, value in named.items() if name in OF_A_CALL}
     values = {**in_file(data / "settings.env"), **named}
     for name in values:
         if name not in NAMES:
@@ -364,12 +371,13 @@ def in_file(path: Path) -> dict[str, str]:
     return found
 
 
-def secret_of(folder: Path, name: str = SECRET_FILE) -> str:
-    """A secret of 256 bits from its 0600 file, made on first use. Refuses: NotReady ``settings.secret_open`` when others can read it."""
+def secret_of(folder: Path, name: str = SECRET_FILE, mark: str = "") -> str:
+    """A secret of 256 bits from its 0600 file, made on first use, with ``mark`` before it. Refuses: NotReady ``settings.secret_open``
+    when others can read it."""
     path = folder / name
     if not path.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_secret(path)
+        _make_secret(path, mark)
     if path.stat().st_mode & 0o077:
         raise NotReady("settings.secret_open", path=str(path))
     text = path.read_text(encoding="ascii").strip()
@@ -378,12 +386,12 @@ def secret_of(folder: Path, name: str = SECRET_FILE) -> str:
     return text
 
 
-def _make_secret(path: Path) -> None:
+def _make_secret(path: Path, mark: str) -> None:
     """There whole or not at all, whoever dies meanwhile; of two who make it at once the first one's stays."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(32))
+            stream.write(mark + secrets.token_hex(32))
             stream.flush()
             os.fsync(stream.fileno())
         with suppress(FileExistsError):

@@ -11,9 +11,10 @@ from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from crypto import rehearsals
 from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
-from trading.kernel import at_rest, faults, lease, log, log_own, system_clock
+from trading.kernel import at_rest, faults, lease, log, log_own, moved_clock, rehearsal, system_clock
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
@@ -34,6 +35,10 @@ from web.workers.watch import beacon
 
 REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
+KEY_MARK = "rehearsal:"
+"""Before the secret in the key files of a rehearsal of a site, so that no site signs with them."""
+INITIATED = "init.json"
+"""What `bidhall init` leaves in the data folder of a real site."""
 SIGNING_KEY, LOG_KEY, DATA_KEYS = "platform.key", "log.key", "data.keys"
 BANK_FILE = "bank.db"
 RESTORING = ".restoring"
@@ -42,13 +47,14 @@ RESTORING = ".restoring"
 
 def open_office(settings: Settings) -> Office:
     """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read, ``log.key_missing``,
-    ``restore.half``)."""
+    ``restore.half``, ``rehearsal.mark_missing``, ``rehearsal.mark_on_site``, ``rehearsal.keys``, ``rehearsal.keys_real``)."""
     if faults.armed() and not is_rehearsal(settings.data):
         raise NotReady("faults.not_rehearsal", name=faults.VARIABLE)
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
     if (settings.data / RESTORING).exists():
         raise NotReady("restore.half", data=str(settings.data))
+    _check_mark(settings)
     private.make(settings.data)
     clock, engine = open_clock(settings), open_database(settings)
     keys = _keys_of(settings, engine)
@@ -113,6 +119,7 @@ def open_signing_office(settings: Settings) -> Office:
             office.memory.look(view.session)
     if office.trouble is None:
         log_own.begin(office)
+        rehearsal.follow_log(office)
     return office
 
 
@@ -138,7 +145,7 @@ def _keys_of(settings: Settings, engine: Engine) -> PlatformKeys:
     missing = [name for name in (SIGNING_KEY, LOG_KEY) if not (settings.data / name).exists()]
     if missing and _has_begun(engine):
         raise NotReady("log.key_missing", path=str(settings.data / missing[0]))
-    return platform_keys(settings.data)
+    return platform_keys(settings.data, of_rehearsal=rehearsals.is_name(settings.platform))
 
 
 def _has_begun(engine: Engine) -> bool:
@@ -192,7 +199,12 @@ def open_memory(settings: Settings, keys: PlatformKeys, engine: Engine) -> Memor
 
 
 def open_clock(settings: Settings) -> Clock:
-    """The machine's clock; a moved one only in a data folder made for rehearsal. Refuses: NotReady ``clock.not_rehearsal``."""
+    """The machine's clock; in a rehearsal of a site the one that people move, by the log; one that is moved from outside only in a data
+    folder made for tests and the town. Refuses: NotReady ``clock.not_rehearsal``."""
+    if rehearsals.is_name(settings.platform):
+        return moved_clock.MovedClock(
+            settings.data / moved_clock.AHEAD_FILE, system_clock.Kept(settings.data / system_clock.ANCHOR_FILE)
+        )
     if not settings.test_clock:
         return system_clock.of_folder(settings.data, settings.time_sources)
     if not is_rehearsal(settings.data):
@@ -225,6 +237,23 @@ def open_post(settings: Settings, here: str = "") -> Post:
     return Post(way, settings.place, base, keep_links=rehearsal)
 
 
-def platform_keys(data: Path) -> PlatformKeys:
-    """The platform's signing and log secrets, 0600 files made on first use."""
-    return PlatformKeys(bytes.fromhex(secret_of(data, SIGNING_KEY)), bytes.fromhex(secret_of(data, LOG_KEY)))
+def _check_mark(settings: Settings) -> None:
+    """Name and folder say the same: a rehearsal has a simulated bank and no second factors, and a site must never. Refuses: NotReady
+    ``rehearsal.mark_missing``, ``rehearsal.mark_on_site``."""
+    marked = is_rehearsal(settings.data)
+    if rehearsals.is_name(settings.platform) and not marked:
+        raise NotReady("rehearsal.mark_missing", data=str(settings.data), platform=settings.platform)
+    if marked and (settings.data / INITIATED).exists():
+        raise NotReady("rehearsal.mark_on_site", path=str(settings.data / REHEARSAL))
+
+
+def platform_keys(data: Path, *, of_rehearsal: bool = False) -> PlatformKeys:
+    """The platform's signing and log secrets, 0600 files made on first use. Those of a rehearsal of a site bear its mark: a site refuses
+    them, and a rehearsal refuses a site's. Refuses: NotReady ``rehearsal.keys``, ``rehearsal.keys_real``, ``settings.secret_open``."""
+    found = []
+    for name in (SIGNING_KEY, LOG_KEY):
+        text = secret_of(data, name, KEY_MARK if of_rehearsal else "")
+        if text.startswith(KEY_MARK) is not of_rehearsal:
+            raise NotReady("rehearsal.keys_real" if of_rehearsal else "rehearsal.keys", path=str(data / name))
+        found.append(bytes.fromhex(text.removeprefix(KEY_MARK)))
+    return PlatformKeys(*found)

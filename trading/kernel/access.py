@@ -108,6 +108,8 @@ class Act(StrEnum):
     FIRM_ACCEPT = "firm.accept"
     PEOPLE_OWN = "people.own"
     RESTORE_CONFIRM = "restore.confirm"
+    REHEARSAL_CONFIRM = "rehearsal.confirm"
+    CLOCK_MOVE = "clock.move"
     # the clock
     CLOCK = "clock.turn"
 
@@ -191,6 +193,7 @@ ROLES: dict[Role, frozenset[Act]] = {
             Act.EXPERT_REGISTER,
             Act.FIRM_ACCEPT,
             Act.FAULT_CONFIRM,
+            Act.CLOCK_MOVE,
         },
         Role.OFFICER: _OWN | {Act.KEY_ENROL, Act.POLICY_SIGN, Act.HALL_ATTEND, Act.SHARE_RELEASE, Act.OPENING_SIGN},
         # Whoever leads a panel acts as its expert: the seat's `is_chair` is the tie the acts check.
@@ -212,8 +215,17 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.KEY_ENROL, Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
-        Role.SYSTEM_ADMIN: _OWN | {Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT, Act.SIGN_INS_LOOK},
-        Role.SECURITY_ADMIN: _OWN | {Act.USER_ADMIN, Act.ROLE_GRANT, Act.RESTORE_CONFIRM, Act.SIGN_INS_LOOK},
+        Role.SYSTEM_ADMIN: _OWN
+        | {Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT, Act.SIGN_INS_LOOK, Act.REHEARSAL_CONFIRM, Act.CLOCK_MOVE},
+        Role.SECURITY_ADMIN: _OWN
+        | {
+            Act.USER_ADMIN,
+            Act.ROLE_GRANT,
+            Act.RESTORE_CONFIRM,
+            Act.SIGN_INS_LOOK,
+            Act.REHEARSAL_CONFIRM,
+            Act.CLOCK_MOVE,
+        },
         Role.AUDIT_ADMIN: _OWN | {Act.LOG_LOOK, Act.SIGN_INS_LOOK},
         Role.CLOCK: {Act.CLOCK},
     }.items()

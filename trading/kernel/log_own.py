@@ -15,7 +15,7 @@ from contextlib import suppress
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crypto import checkpoints, ticks
+from crypto import checkpoints, rehearsals, ticks
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from trading.kernel import log
@@ -27,6 +27,8 @@ from trading.kernel.work import Office
 
 NAMED = "platform.named"
 """The act whose record says under which name a log begins; the form id that only one unit can claim, too."""
+REHEARSAL = "platform.rehearsal"
+"""The same, of a rehearsal: no log that begins so proves anything of the site whose name it bears."""
 
 
 def begun(session: Session) -> bool:
@@ -50,7 +52,8 @@ def check(session: Session, platform: str, keys: PlatformKeys) -> None:
 
 
 def begin(office: Office) -> None:
-    """Sign the name into a log that has not begun, before anything else is signed. A process that was quicker has named it.
+    """Sign the name into a log that has not begun, before anything else is signed: as that of a rehearsal where the name is one's
+    (rehearsal.py). A process that was quicker has named it.
 
     Refuses: NotReady as ``check``, where that was under another name.
     """
@@ -60,7 +63,10 @@ def begin(office: Office) -> None:
         with suppress(AlreadyDone), office.work(CLOCK) as work:
             if not begun(work.session):
                 work.once(NAMED)
-                work.record(NAMED, "platform")
+                if rehearsals.is_name(office.platform):
+                    work.record(REHEARSAL, "platform", site=rehearsals.site_of(office.platform))
+                else:
+                    work.record(NAMED, "platform")
     with office.view(CLOCK) as view:
         check(view.session, office.platform, office.keys)
 

@@ -396,6 +396,30 @@ def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
     work.record("account.reset", f"account/{who.id}", person=f"account:{who.id}")
 
 
+def by_role(session: Session) -> dict[Role, list[str]]:
+    """The names of who holds each role, in use and fit for their organisation, in the order in which they were entered."""
+    rows = session.execute(
+        select(RoleGrant.role, Party.kind, Account.name)
+        .join(Account, Account.id == RoleGrant.account_id)
+        .join(Party, Party.id == Account.party_id)
+        .where(Account.disabled_at.is_(None))
+        .order_by(Account.id)
+    )
+    found: dict[Role, list[str]] = {}
+    for role, kind, name in rows:
+        for held in fitting((Role(role),), kind):
+            found.setdefault(held, []).append(name)
+    return found
+
+
+def shift_logins(work: UnitOfWork, by: timedelta) -> None:
+    """Live sign-ins go along when the clock of a rehearsal is moved: nobody has been away so long."""
+    work.require(Act.CLOCK_MOVE)
+    rows = select(Login).where(Login.ended_at.is_(None), Login.seen_at > work.now - IDLE)
+    for login in work.session.scalars(rows):
+        login.made_at, login.seen_at, login.fresh_until = login.made_at + by, login.seen_at + by, login.fresh_until + by
+
+
 def end_logins(work: UnitOfWork, who: Account) -> None:
     """Every sign-in of the account is over."""
     for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.ended_at.is_(None))):

@@ -17,7 +17,7 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
-from crypto import checkpoints, merkle, signatures
+from crypto import checkpoints, merkle, rehearsals, signatures
 from crypto.errors import CryptoError
 from migrations import runner
 from trading.bidding import named_blobs
@@ -57,9 +57,11 @@ def take(
     """One more backup in ``folder``. ``passphrase`` is asked only where the folder does not hold these very keys already; ``keep``: how
     many backups stay, 0 for all.
 
-    Refuses: NotReady ``backup.inside``, ``backup.unwritten``, ``backup.no_program``, ``backup.program_failed``; Conflict ``backup.busy``,
-    ``backup.foreign``, ``backup.behind``. Nothing half is left.
+    Refuses: NotReady ``backup.inside``, ``backup.unwritten``, ``backup.no_program``, ``backup.program_failed``,
+    ``rehearsal.no_backup``; Conflict ``backup.busy``, ``backup.foreign``, ``backup.behind``. Nothing half is left.
     """
+    if rehearsals.is_name(settings.platform):
+        raise NotReady("rehearsal.no_backup", data=str(settings.data))
     for ours in (settings.data, office.blobs.folder):
         if folder.resolve().is_relative_to(ours.resolve()):
             raise NotReady("backup.inside", folder=str(folder), data=str(ours))

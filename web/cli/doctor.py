@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from crypto import rehearsals
 from trading.kernel.errors import NotReady, Refusal
 from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option, refusal_text
 from web.cli.doctor_finding import LEAST_FREE, Finding
@@ -251,6 +252,9 @@ def _settings(settings: Settings) -> list[Finding]:
         "platform": settings.platform,
     }
     found = [Finding("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
+    if rehearsals.is_name(settings.platform):
+        site = rehearsals.site_of(settings.platform)
+        found.append(Finding("rehearsal", "warning", f"of {site}, without legal effect, on a clock that is moved"))
     if settings.test_clock:
         found.append(Finding("rehearsal", "warning", f"a moved clock: {settings.test_clock}", "never in production"))
     if settings.base_url and not settings.secure:

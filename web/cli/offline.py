@@ -41,6 +41,12 @@ trust_option = click.option(
     help="A ticket, or its trusted keys, kept from an earlier day (else those enclosed).",
 )
 
+OF_REHEARSAL = (
+    "演练，不具法律效力：不证明任何真实项目",
+    "REHEARSAL, no legal effect: this proves no real tender",
+)
+"""The first line about anything that a rehearsal signed."""
+
 
 def now() -> datetime:
     """The machine's clock, to the second; the clock of a rehearsal where BIDHALL_TEST_CLOCK names one, and that is said."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crypto import sealed_bid
+from crypto import rehearsals, sealed_bid
 from crypto.canonical import b64u, format_time, later
 from crypto.documents import check_document
 from crypto.errors import CryptoError
@@ -17,7 +17,8 @@ from crypto.signatures import document_hash, kind_of, payload_of
 from crypto.ticks import commitment, verify_leaf
 from crypto.trust import Trust
 from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_json, say, stop
-from web.cli.offline import Counted, Progress, now, read_payload, there, trust_for, trust_option
+from web.cli.language import language
+from web.cli.offline import OF_REHEARSAL, Counted, Progress, now, read_payload, there, trust_for, trust_option
 
 GRACE = 5
 """Seconds after a tick's moment until its checkpoint is out (protocol §4)."""
@@ -70,8 +71,11 @@ def receipt(
         "detail": "",
         "trust": whose,
         "unwitnessed": trust.unwitnessed,
+        "rehearsal": _is_rehearsal(trust, kept),
     }
     try:
+        if told["rehearsal"] and not rehearsals.is_origin(trust.origin):
+            raise CryptoError("CONTEXT_MISMATCH", "a receipt of a rehearsal proves nothing of a real platform")
         found = verify_receipt(bare, trust.platform_keys, trust.log_key, trust.witnesses)
         told |= _entry(found)
         if "list" in bare:
@@ -96,6 +100,14 @@ def receipt(
         _tell(told)
     if not told["ok"]:
         raise SystemExit(REFUSED)
+
+
+def _is_rehearsal(trust: Trust, kept: Kept) -> bool:
+    """Whether the log it is held against is a rehearsal's, or what came with it says that its own is: trusted keys, a checkpoint."""
+    proof = kept.receipt.get("proof")
+    lines = str(proof.get("tlog", "")).splitlines() if isinstance(proof, dict) else []
+    enclosed = kept.trust.get("origin", "") if isinstance(kept.trust, dict) else ""
+    return any(map(rehearsals.is_origin, (trust.origin, str(enclosed), *lines)))
 
 
 def _entry(found: Receipt) -> dict[str, Any]:
@@ -191,6 +203,8 @@ def _same_start(path: Path, document: dict[str, Any]) -> None:
 
 
 def _tell(told: dict[str, Any]) -> None:
+    if told["rehearsal"]:
+        click.echo(OF_REHEARSAL[0 if language(None) == "zh" else 1])
     for name in ("state", "event", "reason", "at", "tick_by", "tender", "lot", "envelope", "statement", "number", "c"):
         if told.get(name):
             click.echo(f"{name:12} {told[name]}")

@@ -108,7 +108,15 @@ def command(
         )
     except Invalid as wrong:
         raise click.UsageError(say(wrong.code, wrong.facts, speech)) from wrong
-    _write(target, _answer(form, report, rows, speech, to_file=target is not None))
+    _write(target, _answer(form, report, rows, speech, to_file=target is not None, marked=_mark(file)))
+
+
+def _mark(file: str | None) -> str:
+    """The watermark of a rehearsal's own figures; those of a file are whose they are."""
+    from web.papers import mark
+    from web.settings import read_settings
+
+    return mark.of(read_settings().platform) if file is None else ""
 
 
 def _dimensions(by: str) -> list[str]:
@@ -148,7 +156,9 @@ def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
     return table.rows, table.places
 
 
-def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech: str, *, to_file: bool) -> bytes:
+def _answer(
+    form: str, report: savings.Savings, rows: list[savings.Row], speech: str, *, to_file: bool, marked: str
+) -> bytes:
     """The report in the form asked for, as bytes. A CSV file begins with a byte order mark, without which Excel misreads Chinese; what goes
     into a pipe does not."""
     if form == "csv":
@@ -167,11 +177,11 @@ def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech:
     if form == "xlsx":
         return writers.xlsx_bytes(report, rows, speech, spread)
     if form == "pdf":
-        return _pdf(report, speech, spread)
+        return _pdf(report, speech, spread, marked)
     return writers.table_text(report, speech, spread).encode()
 
 
-def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None) -> bytes:
+def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None, marked: str) -> bytes:
     if not can_set():
         _stop(
             "PDF needs the setter typst, which is not installed: install this release from its file, with its part “reports”",
@@ -202,7 +212,7 @@ def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | No
         ],
     }
     try:
-        return SETTER.compile("savings.typ", data, at=None)
+        return SETTER.compile("savings.typ", data, at=None, mark=marked)
     except NotReady as refusal:
         _stop(say(refusal.code, refusal.facts, speech), 3)
 

@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from trading.kernel.access import CLOCK
 from trading.kernel.errors import NotReady
 from trading.kernel.work import Office
 from web.cli.common import guarded, lang_option, refusal_text, say
-from web.settings import Settings, read_settings
+from web.settings import REHEARSAL_FACTS, Settings, read_settings
 
 LINES = 4096
 """Connections each worker holds open, and that may wait at the door."""
@@ -31,6 +32,7 @@ GATHER = 10_000
 
 
 @click.command("serve", epilog="Example: bidhall serve --demo")
+@click.argument("rehearsal", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
@@ -43,10 +45,18 @@ GATHER = 10_000
 @click.option("--demo", is_flag=True, help="Fill an empty data folder with a small town for rehearsal.")
 @lang_option
 @guarded
-def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, lang: str | None) -> None:
-    """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
+def serve(
+    rehearsal: Path | None, host: str, port: int, workers: int, watch: bool | None, demo: bool, lang: str | None
+) -> None:
+    """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data. DIR: the rehearsal of a site that
+    `bidhall rehearse DIR` made; the settings of this shell are not its own."""
     from web import logs, private, wiring
+    from web.papers import mark
+    from web.rehearsal.site import folder
 
+    served = folder.refuse_unsaid(rehearsal.absolute() if rehearsal else None)
+    if served is not None:
+        os.environ["BIDHALL_DATA"] = str(served)
     settings = read_settings()
     private.make(settings.data)
     with _listening(host, port) as at:
@@ -55,6 +65,8 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
         if narrowed := private.narrow(settings):  # said, where what opens the office would do it unsaid
             say(f"others could read these, and no longer can: {', '.join(map(str, narrowed))}")
         office = _prepare(settings, demo)
+        if served is not None:
+            say(f"{mark.ZH} / {mark.EN}: {settings.platform}")
         if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
             say(
                 "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
@@ -152,7 +164,8 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
     from web.rehearsal.names import HOTLINE
     from web.rehearsal.town import filling
 
-    if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
+    town = (settings.data / "rehearsal").exists() and not (settings.data / REHEARSAL_FACTS).exists()
+    if any(settings.data.iterdir()) and not town:
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
     if filling.facts(settings.data):

@@ -8,7 +8,7 @@ import click
 
 from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
 from web.cli.language import language
-from web.cli.offline import read_trust, trust_option
+from web.cli.offline import OF_REHEARSAL, read_trust, trust_option
 from web.cli.verify_page import page
 
 NAMES = {
@@ -117,6 +117,8 @@ def verify_bundle_file(bundle: str, trust_file: str | None, known: str | None, a
 
 
 def _show(found: dict[str, Any], speech: int) -> None:
+    if found["rehearsal"]:
+        click.echo(OF_REHEARSAL[speech])
     click.echo(f"{found['tender']}  {found['profile']}")
     for claim in found["claims"]:
         codes = " [" + ", ".join(claim["codes"]) + "]" if claim["codes"] else ""

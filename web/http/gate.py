@@ -42,7 +42,18 @@ from inspect import Parameter, signature
 from typing import Any, Concatenate
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    has_app_context,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
@@ -65,6 +76,7 @@ from web.http.forms import Form
 from web.http.layout import Group, Rail
 from web.http.page_rules import PAGES, Anyone, ByHand, Needs, PageRule, acts_of
 from web.http.refusals import status_of, wants_json
+from web.papers import mark
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 # Where each role's work begins.
@@ -341,7 +353,9 @@ def go(where: str) -> AnyResponse:
 
 def saved_as(answer: Response, name: str) -> Response:
     """The same answer, to be saved under ``name`` and never shown: with a plain name, and the full one as RFC 8187 writes it, since a
-    header holds ASCII only."""
+    header holds ASCII only. What is saved from a rehearsal says so in its name, but for a bidder's own file."""
+    if has_app_context():  # the files host has none
+        name = mark.saved(name, office().platform)
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
     full = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{plain}"{full}'

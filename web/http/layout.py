@@ -259,6 +259,16 @@ class RoleChoice:
     here: bool
 
 
+@dataclass(frozen=True)
+class Mover:
+    """The clock of a rehearsal, on every page of who may move it. ``next_one``: the next moment of any lot, None where there is none;
+    ``closing``: a deadline for bids comes or is being sealed, and it stays where it is."""
+
+    form: Any
+    next_one: Any
+    closing: bool
+
+
 @dataclass
 class Frame:
     """Everything around the work of a page. Made once a request by web/app.py. ``here``: its address without language and theme;
@@ -279,6 +289,10 @@ class Frame:
     lang_href: str
     rehearsal: bool
     town: bool = False
+    drill: str = ""
+    """The site whose rehearsal this is; "" on any other platform."""
+    mover: Any = None
+    """For who may move the clock of a rehearsal: a form to send, the next moment (or None)."""
     still: str = ""
     log_head: str = ""
     signed_in: bool = False

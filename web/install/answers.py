@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from crypto import rehearsals
 from trading.kernel import ids
 from trading.kernel.access import Role
 from trading.kernel.errors import Faults, Invalid, NotReady
@@ -194,6 +195,8 @@ def _check_name(faults: Faults, told: dict[str, str], host: str) -> None:
             faults.add("name", "init.name_needed", host=host)
     elif not _NAME.fullmatch(name) or len(name) > 100 or re.fullmatch(r"[0-9.]+", name):
         faults.add("name", "init.name", text=name)
+    elif rehearsals.is_name(name):
+        faults.add("name", "init.name_of_rehearsal", text=name)
     elif _nobodys(name) and not any(one.code == "init.placeholder" for one in faults.found):
         faults.add("name", "init.placeholder", text=name)
 

@@ -25,7 +25,7 @@ from trading.parties import handed_codes, handover, parties
 from web import private, schema, wiring
 from web.install import hour
 from web.install.answers import Answers, Person
-from web.settings import PREFIX, in_file
+from web.settings import PREFIX, REHEARSAL_FACTS, in_file
 
 STATE, LOCK, SETTINGS = "init.json", ".init.lock", private.SETTINGS_FILE
 SETUP = Actor(Role.SECURITY_ADMIN, name="bidhall init")
@@ -44,7 +44,10 @@ class FirstPassword:
 
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """One init in a folder at a time. Refuses: NotReady ``init.running``, ``init.folder_in_use``, ``init.folder_unwritable``."""
+    """One init in a folder at a time. Refuses: NotReady ``init.running``, ``init.folder_in_use``, ``init.folder_unwritable``,
+    ``rehearsal.no_init``."""
+    if (data / REHEARSAL_FACTS).exists():
+        raise NotReady("rehearsal.no_init", data=str(data))
     try:
         private.make(data)
         held = (data / LOCK).open("a+", encoding="ascii")

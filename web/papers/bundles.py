@@ -10,6 +10,7 @@ from trading.kernel.access import ROLES, Act, Actor
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office, View
 from trading.tendering.tenders import Lot
+from web.papers import mark
 
 ARCHIVE_ACTS = (Act.ARCHIVE_SEAL, Act.SUPERVISE, Act.LOG_LOOK)
 """Any of these opens the archive's profile; the public one is everybody's."""
@@ -38,7 +39,14 @@ def export(office: Office, actor: Actor, ref: str, profile: str, out: bundle.Wri
 
 
 def files_of(view: View, lot: Lot, profile: str) -> list[File]:
-    """All files of a lot's bundle, from all three rooms."""
-    return dossier.gather(
-        view, lot, profile, [evaluation_dossier.extra(view, lot, profile), deposit_dossier.extra(view, lot, profile)]
-    )
+    """All files of a lot's bundle, from all three rooms; in a rehearsal also the word that it is one."""
+    marked = [bundle.bytes_file(mark.FILE, mark.TEXT.encode())] if mark.of(view.office.platform) else []
+    return [
+        *dossier.gather(
+            view,
+            lot,
+            profile,
+            [evaluation_dossier.extra(view, lot, profile), deposit_dossier.extra(view, lot, profile)],
+        ),
+        *marked,
+    ]

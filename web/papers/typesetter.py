@@ -113,10 +113,16 @@ class Typesetter:
         self._places = threading.BoundedSemaphore(CHILDREN)
         self._idle: list[Child] = []
 
-    def compile(self, template: str, data: Any, *, at: datetime | None, standard: str = "") -> bytes:
-        """Refuses: NotReady ``paper.busy``, ``paper.slow``, ``paper.failed``."""
+    def compile(self, template: str, data: Any, *, at: datetime | None, standard: str = "", mark: str = "") -> bytes:
+        """``mark``: a watermark for every page. Refuses: NotReady ``paper.busy``, ``paper.slow``, ``paper.failed``."""
         job = json.dumps(
-            {"template": template, "data": data, "standard": standard, "at": at.isoformat() if at else None},
+            {
+                "template": template,
+                "data": data,
+                "standard": standard,
+                "mark": mark,
+                "at": at.isoformat() if at else None,
+            },
             ensure_ascii=False,
         ).encode()
         if not self._places.acquire(timeout=TURN_SECONDS):

@@ -2,9 +2,10 @@
 
     python -I -B -m web.papers.typesetter_child
 
-A job is a length (big-endian u32) and JSON: ``template`` (a file of ``typ/``), ``data``, ``standard`` ("" for none), ``at`` (the date of
-the document in ISO form, or null). An answer is ``P`` or ``E``, a length, and the PDF or why there is none. The process ends with its
-standard input, or by itself once nobody has wanted anything for a while. Nothing of the product is imported but this file.
+A job is a length (big-endian u32) and JSON: ``template`` (a file of ``typ/``), ``data``, ``standard`` ("" for none), ``mark`` (a
+watermark, "" for none), ``at`` (the date of the document in ISO form, or null). An answer is ``P`` or ``E``, a length, and the PDF or
+why there is none. The process ends with its standard input, or by itself once nobody has wanted anything for a while. Nothing of the
+product is imported but this file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def compile_job(job: dict[str, Any]) -> bytes:
         "font_paths": [FONTS],
         "ignore_system_fonts": True,
         "format": "pdf",
-        "sys_inputs": {"data": json.dumps(job["data"], ensure_ascii=False)},
+        "sys_inputs": {"data": json.dumps(job["data"], ensure_ascii=False), "mark": job["mark"]},
     }
     if job["at"] is not None:
         options["timestamp"] = datetime.fromisoformat(job["at"])

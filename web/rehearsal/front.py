@@ -205,10 +205,11 @@ def sign_policies(officer: Person, ref: str) -> None:
 
 def return_drills(scene: Stage, cast: Cast, plan: Plan) -> None:
     """Every officer opens its box of every drill bid and signs for it."""
-    scene.each(lambda officer: _return_drills(scene, officer, plan), [cast[name] for name, _side in OFFICERS])
+    scene.each(lambda officer: return_drill(scene, officer, plan), [cast[name] for name, _side in OFFICERS])
 
 
-def _return_drills(scene: Stage, officer: Person, plan: Plan) -> None:
+def return_drill(scene: Stage, officer: Person, plan: Plan) -> None:
+    """One officer's boxes of every drill bid."""
     at = officer.at()
     data = at.json(f"/hall/{plan.ref}/officer/drills")
     answers = []

@@ -11,7 +11,7 @@ from trading.kernel.errors import Refusal
 from trading.kernel.exact import BadValue
 
 CLAIMS: dict[str, tuple[str, ...]] = {
-    "manifest": ("B_INDEX", "B_SIG"),
+    "manifest": ("B_INDEX", "B_SIG", "B_REHEARSAL"),
     "procedure": ("B_METHOD",),
     "log": ("B_GAP", "B_TICK", "B_CHECKPOINT", "B_PROOF"),
     "deadline": ("B_LATE",),

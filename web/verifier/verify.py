@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from crypto import rehearsals
 from crypto.trust import Trust, trust_of
 from web.verifier import (
     archive,
@@ -23,7 +25,7 @@ from web.verifier import (
     sheet_claims,
 )
 from web.verifier.archive import NotABundle
-from web.verifier.findings import CLAIMS, Findings
+from web.verifier.findings import CLAIMS, DAMAGE, Findings
 
 __all__ = ["NotABundle", "verify_bundle"]
 WHERE_THERE_IS_ONE = ("procedure", "expert_draw", "coefficient_draw", "invitation_draw")
@@ -35,9 +37,10 @@ def verify_bundle(
     """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer
     says so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
 
-    Returns ``{ok, tender, profile, trust, claims: [{name, ok, codes, detail}], told: [{claim, what, of}], summary}``; a claim's ok is null
-    where there is nothing to check; ``told`` is what the bundle says and does not prove. Refuses: NotABundle for what is no ZIP;
-    JSON_PROFILE, SIG for a trust that is none.
+    Returns ``{ok, rehearsal, tender, profile, trust, claims: [{name, ok, codes, detail}], told: [{claim, what, of}], summary}``; a claim's
+    ok is null where there is nothing to check; ``told`` is what the bundle says and does not prove; ``rehearsal``: it is of a tender that
+    was played, and proves none, whatever holds of it; under the trust of a real platform its manifest is broken (``B_REHEARSAL``).
+    Refuses: NotABundle for what is no ZIP; JSON_PROFILE, SIG for a trust that is none.
     """
     given = trust if trust is None or isinstance(trust, Trust) else trust_of(trust)
     findings = Findings()
@@ -45,6 +48,9 @@ def verify_bundle(
         opened = archive.open_archive(source, findings)
         archive.check_index(opened, findings)
         held = reading.read(opened, findings, given)
+        rehearsal = _is_rehearsal(held)
+        if rehearsal and not held.enclosed and not rehearsals.is_origin(held.trust.origin):
+            findings.fault("manifest", "B_REHEARSAL", "a rehearsal proves no tender of a real platform")
         _check_claims(held, known_checkpoint)
     claims = [
         findings.claims[name]
@@ -54,6 +60,7 @@ def verify_bundle(
     broken = [claim.name for claim in claims if claim.ok is False]
     return {
         "ok": not broken,
+        "rehearsal": rehearsal,
         "tender": str(opened.index.get("tender", "")),
         "profile": str(opened.index.get("profile", "")),
         "trust": "enclosed" if held.enclosed else "given",
@@ -62,6 +69,18 @@ def verify_bundle(
         "told": findings.told_to_json(),
         "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
     }
+
+
+def _is_rehearsal(held: material.Material) -> bool:
+    """Whether whoever signed this calls itself a rehearsal: by the lot's facts, by the log that is trusted, by the keys that came with it.
+    Each of them is enough: what is a rehearsal's says so everywhere, and who wanted to hide it would have to sign all of it anew."""
+    named = [rehearsals.is_name(str(held.lot.get("platform", ""))), rehearsals.is_origin(held.trust.origin)]
+    try:
+        enclosed = json.loads(held.archive.read("keys/trust.json"))
+        named.append(rehearsals.is_origin(str(enclosed["origin"])))
+    except DAMAGE:
+        pass  # what is damaged is told as such where it is read
+    return any(named)
 
 
 def _check_claims(held: material.Material, known_checkpoint: str | None) -> None:

@@ -27,7 +27,7 @@ from trading.files.scanning import Scanner, ScannerDown
 from trading.hall import opened_files
 from trading.kernel import rates
 from trading.kernel.access import CLOCK
-from trading.kernel.errors import Refusal
+from trading.kernel.errors import Invalid, Refusal
 from trading.kernel.system_clock import SystemClock
 from trading.kernel.work import Office
 from trading.opening import rechecks, scrub
@@ -76,8 +76,13 @@ def credit(office: Office, bank: Bank, seen: dict[str, str]) -> int:
     digest = hashlib.sha256(data).hexdigest()
     if seen.get("statement") == digest:
         return 0
-    with office.work(CLOCK) as work:
-        taken = settlement.credit(work, data)
+    try:
+        with office.work(CLOCK) as work:
+            taken = settlement.credit(work, data)
+    except Invalid as refusal:
+        if [fault.code for fault in refusal.faults] != ["statement.empty"]:
+            raise
+        taken = 0  # nobody has paid anything yet
     seen["statement"] = digest
     return taken
 

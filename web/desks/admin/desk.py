@@ -10,6 +10,7 @@ Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``use
 /admin/parties/correct → /admin/acts/correct ``party``, ``code``, ``name``, ``reason``; on /admin/corrections/<id>: …/acts/confirm,
 …/acts/refuse ``answer``, …/acts/withdraw; /admin/calendar →
 /admin/acts/calendar file ``calendar``; /admin/mail → /admin/acts/test-mail ``to``;
+/admin/rehearsed → /admin/rehearsed/acts/confirm ``checkpoint``;
 /admin/people/import → /admin/acts/people-check file ``book``, /admin/acts/people-enter ``rows``.
 """
 
@@ -29,7 +30,7 @@ from trading.parties import corrections, mail_queue, parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
 from web.desks.admin import corrections as admin_corrections
-from web.desks.admin import failed, first_week, grants, keys, mail, people, people_book, restored, system
+from web.desks.admin import failed, first_week, grants, keys, mail, people, people_book, rehearsed, restored, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, deed_words, role_words, zone
 from web.http.gate import office, reading, render
@@ -48,6 +49,7 @@ __all__ = [
     "mail",
     "people",
     "people_book",
+    "rehearsed",
     "restored",
     "system",
 ]

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from evaluation.panels import experts
+from trading.kernel import rehearsal
 from trading.kernel.access import Act, Role, may
 from trading.kernel.calendar import local_day
 from trading.kernel.work import View
@@ -60,7 +61,7 @@ def first_week_page() -> str:
             steps=needed,
             better=[one for one in steps if not one.needed],
             left=sum(1 for one in needed if not one.done),
-            mine=[act for act in (Act.USER_ADMIN, Act.SYSTEM_ADMIN) if may(view.actor, act)],
+            mine=[act for act in (Act.USER_ADMIN, Act.SYSTEM_ADMIN, Act.REHEARSAL_CONFIRM) if may(view.actor, act)],
             crumbs=crumbs_of((_("First week"), "")),
         )
 
@@ -271,6 +272,7 @@ def _machine(view: View) -> Iterator[Step]:
         "/admin/health",
         needs=Act.SYSTEM_ADMIN,
     )
+    yield _rehearsal(view)
     held = state.read(settings.data)
     taken, checked = held.taken is not None, held.checked is not None
     yield Step(
@@ -310,6 +312,32 @@ def _machine(view: View) -> Iterator[Step]:
         "/admin/health",
         needed=False,
         needs=Act.SYSTEM_ADMIN,
+    )
+
+
+def _rehearsal(view: View) -> Step:
+    """Known by the signed words of two administrators, each with the checkpoint the rehearsal's log ended with."""
+    said = rehearsal.words(view)
+    ended = rehearsal.played(said)
+    if ended is not None:
+        found = _("played: %(size)s ticks", size=ended.size)
+    elif said:
+        found = _("one administrator has confirmed it, another is missing")
+    else:
+        found = _("not yet")
+    return Step(
+        "rehearsal",
+        _("A rehearsal played"),
+        ended is not None,
+        found,
+        _(
+            "Play one tender with your own people before the first one counts: bidhall rehearse DIR, then bidhall serve DIR. Two "
+            "administrators then confirm how it ended."
+        ),
+        _("any two administrators"),
+        "/admin/rehearsed",
+        needed=False,
+        needs=Act.REHEARSAL_CONFIRM,
     )
 
 
