@@ -61,6 +61,7 @@ def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
         )
 
 
+@pytest.mark.rule("T-17", "N-10")
 @pytest.mark.parametrize(
     ("from_", "until"),
     [
@@ -86,6 +87,7 @@ def test_publicity_lasts_three_days_and_ends_with_a_working_day(world: World, fr
     assert act(world, ref, "buyer", awards.decide).winner_party_id == row.ranking[0]["party_id"]
 
 
+@pytest.mark.rule("T-17")
 def test_works_are_not_decided_before_publicity_and_goods_have_none(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     with unchanged(world), pytest.raises(TooEarly) as refusal:
@@ -95,6 +97,7 @@ def test_works_are_not_decided_before_publicity_and_goods_have_none(world: World
         awards.object_until(award_of(world, ref))
 
 
+@pytest.mark.rule("T-26")
 def test_an_objection_stops_the_decision_until_it_is_answered(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     act(world, ref, "agent", awards.publicise)
@@ -121,6 +124,7 @@ def test_an_upheld_objection_is_not_passed_over(world: World) -> None:
     assert refusal.value.code == "objection.upheld"
 
 
+@pytest.mark.rule("T-11")
 def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(world: World) -> None:
     ref = stages.proposed(world)
     row = award_of(world, ref)
@@ -159,6 +163,7 @@ def tied(world: World, tie: str) -> str:
     return ref
 
 
+@pytest.mark.rule("E-07")
 @pytest.mark.parametrize("rule", ["panel", "draw"])
 def test_a_tie_to_be_settled_in_the_room_never_leaves_it_unsettled(world: World, rule: str) -> None:
     with pytest.raises(WrongStep) as refusal:
@@ -166,6 +171,7 @@ def test_a_tie_to_be_settled_in_the_room_never_leaves_it_unsettled(world: World,
     assert refusal.value.code == "report.tie_open" and len(refusal.value.facts["bidders"]) == 3
 
 
+@pytest.mark.rule("E-07")
 def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with_a_ground(world: World) -> None:
     ref = tied(world, "purchaser")
     ranking = award_of(world, ref).ranking
@@ -198,6 +204,7 @@ def test_who_decides_and_who_announces(world: World) -> None:
         act(world, ref, "agent", awards.announce)
 
 
+@pytest.mark.rule("T-12")
 def test_everybody_is_told_at_the_same_time(world: World) -> None:
     ref = stages.proposed(world)
     act(world, ref, "buyer", awards.decide)
@@ -216,6 +223,7 @@ def test_everybody_is_told_at_the_same_time(world: World) -> None:
     assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
 
 
+@pytest.mark.rule("T-21", "T-13")
 @pytest.mark.parametrize("on", [(3, 25), (3, 27), (4, 2), (4, 30), (9, 30)], ids=str)
 def test_the_challenge_is_counted_from_the_last_day_of_the_notice_as_anybody_recomputes_it(
     world: World, on: tuple[int, int]
@@ -252,6 +260,7 @@ def test_who_was_rejected_is_told_of_the_result_too(world: World) -> None:
     assert sorted(told.values()) == ["award.lost", "award.won"]
 
 
+@pytest.mark.rule("E-08b")
 def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) -> None:
     """E-08b: at most three are published, and of those equal at the third place none is left out by chance."""
     with world_in(tmp_path, 4) as world:

@@ -67,6 +67,7 @@ def test_another_price_or_day_is_refused_with_all_faults(world: World) -> None:
     assert found.publish_by is not None and found.file_by is not None
 
 
+@pytest.mark.rule("B-17")
 def test_an_open_challenge_stops_the_contract(world: World) -> None:
     ref = announced(world)
     filed = objection(world, ref)
@@ -86,6 +87,7 @@ def test_a_late_contract_is_shown_as_late(world: World) -> None:
     assert record(world, ref, signed_at=by - timedelta(microseconds=1)).differences == []
 
 
+@pytest.mark.rule("T-14")
 def test_late_by_a_moment(world: World) -> None:
     ref = announced(world)
     with world.view("clock") as view:

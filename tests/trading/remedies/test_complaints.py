@@ -57,6 +57,7 @@ def sign(world: World, ref: str) -> None:
         contracts.record(work, lot, number="HT-1", amount_minor=price, signed_at=work.now)
 
 
+@pytest.mark.rule("T-23")
 def test_a_complaint_of_procurement_runs_fifteen_working_days_from_the_end_of_the_answer_term(world: World) -> None:
     """T-23, as `recompute deadline.chain` counts it; nobody complains before the answer or the end of its time."""
     ref = announced(world)
@@ -85,6 +86,7 @@ def test_a_complaint_of_procurement_runs_fifteen_working_days_from_the_end_of_th
         file(world, filed)
 
 
+@pytest.mark.rule("T-27", "T-27b")
 def test_works_count_ten_days_from_the_answer_and_the_body_thirty_from_taking_it_up(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     with world.work("agent") as work:
@@ -104,6 +106,7 @@ def test_works_count_ten_days_from_the_answer_and_the_body_thirty_from_taking_it
         assert held.reasons["decide_by"]["rule"] == "T-27b.decide"
 
 
+@pytest.mark.rule("T-23b")
 def test_what_is_suspended_stands_still_for_thirty_days_at_most(world: World) -> None:
     """GPL art. 57. Nobody but the supervisory body suspends, and a withdrawn complaint suspends nothing."""
     ref = announced(world)

@@ -131,6 +131,7 @@ def test_a_file_of_another_lot_is_not_handed_out(world: World) -> None:
         documents.document(view, world.lot_in(view, second), other.id)
 
 
+@pytest.mark.rule("9.2.corrections")
 def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None:
     ref = world.lot("BIDDING")
     blob = world.office.blobs.put([PDF + b"v2"])
@@ -144,6 +145,7 @@ def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None
         assert documents.document(view, lot, 1).version == 1
 
 
+@pytest.mark.rule("T-05", "N-09")
 def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world: World) -> None:
     ref = world.lot("BIDDING")
     blob = world.office.blobs.put([PDF + b"v2"])

@@ -36,6 +36,7 @@ def edit(world: World, ref: str, **changes: Any) -> None:
         tenders.edit_lot(work, world.lot_in(work, ref), **changes)
 
 
+@pytest.mark.rule("T-01")
 def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
     ref = world.lot("READY")
     done = world.publish(ref)
@@ -93,6 +94,7 @@ def test_an_untouched_lot_hears_everything_at_once(world: World) -> None:
     assert set(found) == {"need", "qualification", "contact", "place", "deadline", "scheme", "documents", "officers"}
 
 
+@pytest.mark.rule("T-03")
 def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World) -> None:
     ref = world.lot("DRAFTED")
     world.prepare(ref, deadline=DEADLINE - timedelta(days=4))  # 18 days
@@ -100,6 +102,7 @@ def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World) -> N
     assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-03", "2026-03-22")
 
 
+@pytest.mark.rule("N-08")
 def test_exactly_twenty_days_warns(world: World) -> None:
     ref = world.lot("DRAFTED")
     world.prepare(ref, deadline=DEADLINE - timedelta(days=2))  # Sunday 22 March
@@ -110,6 +113,7 @@ def test_exactly_twenty_days_warns(world: World) -> None:
     }
 
 
+@pytest.mark.rule("A-06", "M1.7", "D-01")
 def test_many_breaches_come_together(world: World) -> None:
     """Deadline too near, opening not at the deadline, intention too late, deposit over its cap."""
     ref = world.lot("DRAFTED", deposit=yuan("60000.01"))
@@ -185,6 +189,7 @@ def test_dates_moved_after_signing_must_be_signed_again(world: World) -> None:
     world.publish(ref)
 
 
+@pytest.mark.rule("C-02")
 def test_money_of_lots(world: World) -> None:
     with pytest.raises(Invalid) as refusal:
         world.lot("DRAFTED", ceiling=yuan("3000000.01"))
@@ -374,6 +379,7 @@ def test_a_deadline_never_moves_nearer(world: World) -> None:
     assert [fault.code for fault in refusal.value.faults] == ["lot.not_later"]
 
 
+@pytest.mark.rule("B-03", "9.2.failure")
 def test_termination_needs_the_purchaser_and_a_reason(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(NotAllowed), world.work("agent") as work:
@@ -386,6 +392,7 @@ def test_termination_needs_the_purchaser_and_a_reason(world: World) -> None:
         assert world.lot_in(work, ref).state == "TERMINATED"
 
 
+@pytest.mark.rule("B-02")
 def test_failing_has_a_ground_a_notice_and_a_next_round(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(WrongStep), world.work("clock") as work:
