@@ -29,6 +29,7 @@ def drawn_order(world: World, ref: str) -> list[str]:
         return [row.pool[at] for at in draws.order(row)]
 
 
+@pytest.mark.rule("P-02")
 @pytest.mark.parametrize(
     ("members", "drawn", "lawful"),
     [(5, None, True), (5, 4, True), (5, 3, False), (4, None, False), (3, None, False), (7, 5, True), (7, 8, False)],
@@ -43,6 +44,7 @@ def test_composition(world: World, members: int, drawn: int | None, lawful: bool
         assert [fault.code for fault in refusal.value.faults] == ["panel.composition"]
 
 
+@pytest.mark.rule("P-02")
 def test_a_complex_project_needs_seven(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(Invalid):
@@ -50,6 +52,7 @@ def test_a_complex_project_needs_seven(world: World) -> None:
     steps.ask(world, ref, members=7, technically_complex=True)
 
 
+@pytest.mark.rule("P-08")
 def test_only_the_centre_asks_and_only_once(world: World) -> None:
     ref = world.lot("BIDDING")
     with world.work("agent") as work, pytest.raises(NotAllowed):
@@ -69,6 +72,7 @@ def test_only_the_centre_asks_and_only_once(world: World) -> None:
         steps.ask(world, draft)
 
 
+@pytest.mark.rule("P-14")
 def test_called_in_the_drawn_order_and_substitutes_follow_it(world: World) -> None:
     ref = world.lot("BIDDING")
     steps.ask(world, ref)
@@ -118,6 +122,7 @@ def test_nobody_sits_before_the_bidders_are_known(world: World) -> None:
         panels.remove_matched(work, panel_in(work, world, ref))
 
 
+@pytest.mark.rule("P-20")
 def test_who_must_avoid_a_bidder_is_matched_and_replaced(world: World) -> None:
     """Drawn while the bidders were secret; one of the drawn once worked for one of them."""
     ref = steps.published(world)
@@ -153,6 +158,7 @@ def parties_code(world: World, short: str) -> str:
         return parties.party(view.session, world.party_ids[short]).code
 
 
+@pytest.mark.rule("P-20")
 def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> None:
     ref = steps.opened(world)
     bidder = parties_code(world, "bidder1")
@@ -165,6 +171,7 @@ def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> 
         assert "E003" not in panel_in(view, world, ref).draw.pool and len(panel_in(view, world, ref).draw.pool) == 11
 
 
+@pytest.mark.rule("P-02", "P-40")
 def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) -> None:
     steps.representative(world)
     steps.representative(world, "delegate2")
@@ -197,6 +204,7 @@ def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) ->
     assert steps.elect(world, ref, 3) == steps.usernames(world, ref)[3]
 
 
+@pytest.mark.rule("P-40")
 def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
     ref = steps.opened(world)
     steps.ask(world, ref)
@@ -218,6 +226,7 @@ def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
         seating.vote_chair(work, panel_in(work, world, ref), 4)
 
 
+@pytest.mark.rule("P-22", "P-30")
 def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
@@ -271,6 +280,7 @@ def test_a_member_without_a_key_cannot_sit(world: World) -> None:
         steps.convene(world, ref)
 
 
+@pytest.mark.rule("P-12", "P-13", "P-44")
 def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> None:
     ref = steps.opened(world)
     steps.ask(world, ref, avoid=[{"code": "91130205MA00009999", "name": "某公司"}])

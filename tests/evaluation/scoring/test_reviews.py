@@ -34,6 +34,7 @@ def state(world: World, ref: str) -> str:
         return world.lot_in(view, ref).state
 
 
+@pytest.mark.rule("C-04", "D-07", "D-13", "2.9")
 def test_prompts_name_what_the_platform_noticed(world: World) -> None:
     ref = steps.opened(world, forms=FORMS, deposit=Money.parse("50000"))
     with world.view("clock") as view:
@@ -66,6 +67,7 @@ def test_a_rejection_needs_clause_and_reason_and_the_review_all_bids(world: Worl
         assert refusal.value.facts["missing"] == 2
 
 
+@pytest.mark.rule("E-25")
 def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
     ref = steps.opened(world, forms=FORMS | {"bidder3": form(price="0.00")})
     ids = bids(world, ref)
@@ -77,6 +79,7 @@ def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
         ]
 
 
+@pytest.mark.rule("B-01")
 def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
     ref = steps.opened(world)
     assert steps.qualify(world, ref, reject=("bidder2",)) is False
@@ -89,6 +92,7 @@ def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
         )
 
 
+@pytest.mark.rule("P-43", "B-01")
 def test_conformity_is_the_panels_majority_recorded_by_its_chair(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
@@ -138,6 +142,7 @@ def test_no_finding_changes_once_somebody_has_committed(world: World) -> None:
         reviews.find_conformity(work, panel_in(work, world, ref), bids(world, ref)["bidder1"], votes_for=5)
 
 
+@pytest.mark.rule("B-10")
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_works_panel_says_whether_few_bids_still_compete(world: World, goes_on: bool) -> None:
     """B-10: its rejections leave fewer than three. It goes on with its reason in the report, or rejects all."""
@@ -166,6 +171,7 @@ def test_a_works_panel_says_whether_few_bids_still_compete(world: World, goes_on
     assert steps.draw_up(world, ref)["competition"] == "两家报价相近且低于控制价，竞争充分"
 
 
+@pytest.mark.rule("B-10")
 def test_what_was_said_of_few_bids_is_said_anew_when_a_finding_changes(world: World) -> None:
     ref = steps.opened(world, "WORKS")
     opening_steps.draw_coefficient(world, ref)
