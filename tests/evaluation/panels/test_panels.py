@@ -44,6 +44,16 @@ def test_composition(world: World, members: int, drawn: int | None, lawful: bool
         assert [fault.code for fault in refusal.value.faults] == ["panel.composition"]
 
 
+@pytest.mark.rule("P-01")
+def test_a_works_panel_is_odd_five_or_more_and_two_thirds_drawn(world: World) -> None:
+    ref = world.lot("BIDDING", "WORKS")
+    for members, drawn in ((3, None), (4, None), (6, None), (5, 3)):
+        with pytest.raises(Invalid) as refusal:
+            steps.ask(world, ref, members=members, drawn=drawn)
+        assert [(fault.code, fault.facts["rule"]) for fault in refusal.value.faults] == [("panel.composition", "P-01")]
+    steps.ask(world, ref, members=5, drawn=4)
+
+
 @pytest.mark.rule("P-02")
 def test_a_complex_project_needs_seven(world: World) -> None:
     ref = world.lot("BIDDING")

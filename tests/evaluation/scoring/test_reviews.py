@@ -16,7 +16,7 @@ from tests.kit.world import World
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.opening import ceremony
-from trading.tendering import notices
+from trading.tendering import notices, tenders
 
 FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"), "bidder3": form(price="900000.00")}
 
@@ -201,3 +201,18 @@ def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> 
         reviews.require_settled(view.session, panel)
         assert len(reviews.valid_bids(view.session, panel)) == 1
         assert queries.room(view, panel.lot).next_step == "commit"
+
+
+@pytest.mark.rule("B-11", "9.2.failure")
+def test_works_all_of_whose_bids_are_rejected_have_failed_and_are_tendered_again(world: World) -> None:
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref, reject=tuple(world.bidders))
+    with world.work(chair) as work:
+        reviews.fail(work, panel_in(work, world, ref), reason="全部投标均未响应实质性要求")
+    with world.work("agent") as work:
+        lot = world.lot_in(work, ref)
+        assert lot.state == "FAILED" and notices.latest(work.session, lot, "failure").body["ground"] == "all_rejected"
+        again = tenders.retender(work, lot)
+        assert (again.round, again.state, again.predecessor_id) == (2, "ACCEPTED", lot.id)

@@ -15,7 +15,9 @@ from tests.trading.awarding.test_awards import answer, objection
 from trading import timeline
 from trading.awarding import awards, contracts
 from trading.awarding.contracts import Contract
+from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
+from trading.rulebook import calendars
 from trading.tendering.notices import Notice
 
 
@@ -106,6 +108,17 @@ def test_who_records_and_only_once(world: World) -> None:
     record(world, ref, "buyer")
     with unchanged(world), pytest.raises(WrongStep):
         record(world, ref)
+
+
+@pytest.mark.rule("T-15", "T-16")
+def test_a_contract_is_public_in_two_and_filed_in_seven_working_days(world: World) -> None:
+    row = record(world, announced(world))
+    signed = local_day(row.signed_at)
+    assert row.publish_by is not None and row.file_by is not None
+    with world.view("clock") as view:
+        calendar = calendars.current(view.session)
+    last = [local_day(by - timedelta(microseconds=1)) for by in (row.publish_by, row.file_by)]
+    assert last == [calendar.add_working_days(signed, 2), calendar.add_working_days(signed, 7)]
 
 
 def test_published_filed_and_settled(world: World) -> None:

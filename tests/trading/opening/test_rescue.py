@@ -307,6 +307,7 @@ def test_findings_that_do_not_hold(world: World) -> None:
 # --- rulings and what follows -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("X-09")
 @pytest.mark.parametrize(
     ("cause", "result", "deposit"),
     [
