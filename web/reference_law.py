@@ -150,7 +150,7 @@ def make() -> str:
         "[recipe](../recipes.md#add-a-rule-of-the-law).\n",
         f"- **{PLAYED}**: carried, and a test fails where it is not kept on a lot.",
         f"- **{UNPLAYED}**: carried, and no test of a lot says so.",
-        f"- **{PARTLY}**: some of it holds; what is missing is [listed](#partly-held).",
+        f"- **{PARTLY}**: some of it holds, as the tests beside it play; what is missing is [listed](#partly-held).",
         f"- **{ONLY}**: no lot feels it ([list](#row-or-formula-only)).",
         f"- **{ABSENT}**: nothing carries it ([list](#not-carried)).\n",
         "| chapter | rules | " + " | ".join(STATES) + " |",
@@ -205,5 +205,8 @@ def _row(law: Law) -> str:
 
 def _list(title: str, about: str, laws: Iterable[Law], state: str) -> list[str]:
     found = [law for law in laws if law.state == state]
-    lines = [f"- {law.id}: {law.lacks or law.en}" for law in found]
+    lines = [
+        f"- {law.id}: {law.lacks or law.en}" + ("; no test plays the rest" if state == PARTLY and not law.tests else "")
+        for law in found
+    ]
     return [f"## {title}\n", f"{about if found else 'None.'}\n", *lines, ""]

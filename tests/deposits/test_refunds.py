@@ -435,7 +435,7 @@ def test_the_winner_converts(room: MoneyRoom) -> None:
     assert totals.held.is_zero and totals.balanced and room.reconcile().balanced
 
 
-@pytest.mark.rule("4.5")
+@pytest.mark.rule("4.5", "D-03")
 def test_a_wholly_converted_deposit_ends_without_a_payment(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     losers = room.due()
@@ -444,6 +444,9 @@ def test_a_wholly_converted_deposit_ends_without_a_payment(room: MoneyRoom) -> N
     with room.world.work("cashier") as work, pytest.raises(Invalid) as refusal:
         refunds.convert(work, refunds.refund(work.session, losers[0]), rate="0.10")
     assert refusal.value.code == "deposit.no_conversion"
+    with room.world.work("cashier") as work, pytest.raises(Invalid) as above:
+        refunds.convert(work, refunds.refund(work.session, name), rate="0.1001")
+    assert above.value.code == "deposit.performance_above_cap"
     with room.world.work("cashier") as work:
         assert refunds.convert(work, refunds.refund(work.session, name), rate="0.10").top_up == Money.parse("225000")
     batch = room.prepare(name)

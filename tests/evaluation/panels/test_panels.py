@@ -54,6 +54,43 @@ def test_a_works_panel_is_odd_five_or_more_and_two_thirds_drawn(world: World) ->
     steps.ask(world, ref, members=5, drawn=4)
 
 
+@pytest.mark.rule("P-03")
+def test_the_group_of_a_large_inquiry_is_odd_and_five_or_more(world: World) -> None:
+    ref = world.lot("BIDDING", "M5")  # its budget is above the open-tender threshold
+    for members in (3, 4, 6):
+        with pytest.raises(Invalid) as refusal:
+            steps.ask(world, ref, members=members)
+        assert [fault.facts["rule"] for fault in refusal.value.faults] == ["P-03"]
+    steps.ask(world, ref, members=5)
+
+
+@pytest.mark.rule("P-05")
+def test_nobody_of_the_purchaser_or_the_agency_is_in_the_pool(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with world.work("clerk") as work:
+        for number, unit in ((3, "purchaser"), (4, "agency")):
+            tie = {"code": parties_code(world, unit), "kind": "employed", "since": date(2018, 1, 1)}
+            experts.add_tie(work, experts.by_code(work.session, f"E{number:03d}"), tie)
+    steps.ask(world, ref)
+    with world.view("clock") as view:
+        pool = panel_in(view, world, ref).draw.pool
+    assert len(pool) == 10 and not {"E003", "E004"} & set(pool)
+
+
+@pytest.mark.rule("P-41")
+def test_in_works_the_tenderees_representative_may_lead(world: World) -> None:
+    steps.representative(world)
+    ref = steps.opened(world, "WORKS")
+    steps.ask(world, ref, members=5, drawn=4)
+    with world.work("buyer") as work:
+        person = parties.account(work.session, world.people["delegate"])
+        panels.name_representatives(work, panel_in(work, world, ref), [person])
+    steps.draw_panel(world, ref)
+    steps.accept_all(world, ref)
+    steps.convene(world, ref)
+    assert steps.elect(world, ref, 1) == "delegate"
+
+
 @pytest.mark.rule("P-02")
 def test_a_complex_project_needs_seven(world: World) -> None:
     ref = world.lot("BIDDING")
@@ -236,10 +273,12 @@ def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
         seating.vote_chair(work, panel_in(work, world, ref), 4)
 
 
-@pytest.mark.rule("P-22", "P-30")
-def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) -> None:
-    ref = steps.opened(world)
-    steps.qualify(world, ref)
+@pytest.mark.rule("P-22", "P-30", "P-31")
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World, regime: str) -> None:
+    ref = steps.opened(world, regime)
+    if regime == "GP":
+        steps.qualify(world, ref)
     steps.seated(world, ref)
     steps.conform(world, ref)
     kept = {name: steps.Scored(steps.sheet_of(world, ref, name)) for name in steps.usernames(world, ref).values()}

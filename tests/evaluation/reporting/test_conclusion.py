@@ -83,7 +83,7 @@ def test_recomputing_finds_a_report_that_was_tampered_with(world: World) -> None
         )
 
 
-@pytest.mark.rule("E-02", "E-05", "E-30")
+@pytest.mark.rule("E-02", "E-05", "E-30", "E-04")
 def test_outside_code_gets_the_same_ranking_from_the_bundle_alone(world: World) -> None:
     """From the signed sheets, salts, announced prices and scheme, with no table of ours."""
     ref = steps.evaluated(

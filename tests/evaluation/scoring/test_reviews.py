@@ -203,6 +203,17 @@ def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> 
         assert queries.room(view, panel.lot).next_step == "commit"
 
 
+@pytest.mark.rule("C-06", "C-08")
+def test_only_a_works_price_above_the_ceiling_is_pointed_out(world: World) -> None:
+    prices = {"bidder1": "2900000.00", "bidder2": "2900000.01", "bidder3": "2700000.00"}
+    forms = {name: opening_steps.form("WORKS", price=price) for name, price in prices.items()}
+    ref = steps.opened(world, "WORKS", forms=forms)
+    with world.view("clock") as view:
+        found = reviews.prompts(view.session, world.lot_in(view, ref))
+    told = {name: [(one.code, one.rule) for one in found[at]] for name, at in bids(world, ref).items()}
+    assert told == {"bidder1": [], "bidder2": [("review.above_ceiling", "C-06")], "bidder3": []}
+
+
 @pytest.mark.rule("B-11", "9.2.failure")
 def test_works_all_of_whose_bids_are_rejected_have_failed_and_are_tendered_again(world: World) -> None:
     ref = steps.opened(world, "WORKS")

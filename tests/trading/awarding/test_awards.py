@@ -61,7 +61,7 @@ def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
         )
 
 
-@pytest.mark.rule("T-17", "N-10")
+@pytest.mark.rule("T-17", "N-10", "N-02", "N-06")
 @pytest.mark.parametrize(
     ("from_", "until"),
     [
@@ -260,13 +260,17 @@ def test_who_was_rejected_is_told_of_the_result_too(world: World) -> None:
     assert sorted(told.values()) == ["award.lost", "award.won"]
 
 
-@pytest.mark.rule("E-08b")
-def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) -> None:
+@pytest.mark.rule("E-08b", "M7.9")
+@pytest.mark.parametrize(("step", "ranks"), [(0, [1, 1, 1, 1]), (10_000, [1, 2, 3])])
+def test_at_most_three_candidates_and_all_that_share_the_last_place_are_published(
+    tmp_path: Path, step: int, ranks: list[int]
+) -> None:
     """E-08b: at most three are published, and of those equal at the third place none is left out by chance."""
     with world_in(tmp_path, 4) as world:
         steps.library(world)
-        same = {name: opening_steps.form("WORKS") for name in world.bidders}
-        ref = steps.opened(world, "WORKS", scheme=SCHEMES["WORKS"] | {"tie": "purchaser"}, forms=same)
+        prices = {name: f"{2_700_000 + step * at}.00" for at, name in enumerate(world.bidders)}
+        forms = {name: opening_steps.form("WORKS", price=price) for name, price in prices.items()}
+        ref = steps.opened(world, "WORKS", scheme=SCHEMES["WORKS"] | {"tie": "purchaser"}, forms=forms)
         opening_steps.draw_coefficient(world, ref)
         steps.seated(world, ref)
         steps.conform(world, ref)
@@ -279,7 +283,7 @@ def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) 
         act(world, ref, "agent", awards.publicise)
         with world.view("clock") as view:
             notice = view.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
-        assert [one["rank"] for one in notice.body["candidates"]] == [1, 1, 1, 1]
+        assert [one["rank"] for one in notice.body["candidates"]] == ranks
 
 
 def test_the_ranking_is_handed_down_once_and_by_the_panel_alone(world: World) -> None:

@@ -174,6 +174,16 @@ def test_a_withdrawn_third_bid_counts_as_none_and_works_fail_by_their_own_rule(w
     assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", "few_bidders", "B-07")
 
 
+@pytest.mark.rule("B-04")
+def test_an_inquiry_that_two_answered_has_failed(world: World) -> None:
+    ref = stages.bidding(world, "M5")
+    for username in ("bidder1", "bidder2"):
+        assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
+    sealing.close(world, ref)
+    lot = lot_of(world, ref)
+    assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", "few_bidders", "B-04")
+
+
 def test_nothing_is_listed_before_the_closing_tick_or_opens_at_or_twice(world: World) -> None:
     ref = stages.bid(world)
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:

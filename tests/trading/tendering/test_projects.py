@@ -69,7 +69,7 @@ def test_works_need_no_intention_and_no_agency_no_agreement(world: World) -> Non
         assert projects.gaps(made, work.now) == []
 
 
-@pytest.mark.rule("R-07", "R-08")
+@pytest.mark.rule("R-07", "R-08", "N-07")
 def test_an_inquiry_needs_its_ground_and_from_the_threshold_on_a_consent(world: World) -> None:
     """GPL art. 32; rules R-07, R-08."""
     with world.work("buyer") as work:

@@ -130,6 +130,32 @@ def test_many_breaches_come_together(world: World) -> None:
     assert found["deposit"]["cap"] == "60000.00"
 
 
+@pytest.mark.rule("T-04c", "T-01b")
+def test_an_inquiry_is_public_for_three_working_days_and_answered_no_sooner(world: World) -> None:
+    ref = world.lot("DRAFTED", "M5")
+    with world.work("agent") as work:
+        soon = world.now.replace(second=0, microsecond=0) + timedelta(days=2)
+        tenders.plan(work, world.lot_in(work, ref), deadline=soon)
+    fault = refused(world, ref)["bid_deadline"]
+    assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-04c", "2026-03-05")
+    until = world.publish(world.lot("READY", "M5")).notice.until
+    assert until is not None and until.isoformat() == "2026-03-05T16:00:00+00:00"
+
+
+@pytest.mark.rule("M7.7", "D-02")
+def test_works_open_at_the_deadline_and_their_deposit_has_a_ceiling(world: World) -> None:
+    project = world.project(regime="WORKS", budget=yuan("60000000"))
+    large = {"budget": yuan("50000000"), "ceiling": yuan("50000000"), "deposit": yuan("800000.01")}
+    with world.work("agent") as work:
+        lots = [world.lot_fields("WORKS") | large]
+        made = tenders.draft_tender(work, projects.project(work.session, project), title="一标段", lots=lots)
+        tenders.plan(work, made.lots[0], deadline=DEADLINE, opens_at=DEADLINE + timedelta(hours=1))
+        ref = made.lots[0].ref
+    found = refused(world, ref)
+    assert found["opening"]["rule"] == "M7.7"
+    assert (found["deposit"]["rule"], found["deposit"]["cap"]) == ("D-02.works_construction", "800000.00")
+
+
 @pytest.mark.parametrize(
     ("budget", "kind", "regime", "cap", "rule"),
     [
