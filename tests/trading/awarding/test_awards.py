@@ -23,6 +23,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.deadlines import chain
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
 from trading.remedies import disputes
+from trading.rulebook import calendars
 from trading.tendering.notices import Notice
 
 MOMENT = timedelta(microseconds=1)
@@ -124,7 +125,6 @@ def test_an_upheld_objection_is_not_passed_over(world: World) -> None:
     assert refusal.value.code == "objection.upheld"
 
 
-@pytest.mark.rule("T-11")
 def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(world: World) -> None:
     ref = stages.proposed(world)
     row = award_of(world, ref)
@@ -146,6 +146,23 @@ def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(
     assert chosen.ground == "第一名放弃中标" and state(world, ref) == "AWARD"
     with unchanged(world), pytest.raises(WrongStep):
         act(world, ref, "buyer", awards.decide)
+
+
+@pytest.mark.rule("T-11", "T-12", "T-14")
+def test_days_to_decide_to_announce_and_to_sign(world: World) -> None:
+    ref = stages.proposed(world)
+    proposed = award_of(world, ref)
+    decided = act(world, ref, "buyer", awards.decide)
+    announced = act(world, ref, "agent", awards.announce)
+    today = local_day(world.now)
+    with world.view("clock") as view:
+        calendar = calendars.current(view.session)
+    limits = (proposed.decide_by, decided.announce_by, announced.contract_by)
+    assert [local_day(by - MOMENT) for by in limits if by is not None] == [
+        calendar.add_working_days(local_day(proposed.proposed_at), 5),
+        calendar.add_working_days(today, 2),
+        calendar.days_rolled(today, 30),
+    ]
 
 
 def tied(world: World, tie: str) -> str:
