@@ -111,6 +111,7 @@ def test_a_failed_tender_gives_back_with_interest_and_without_names_before(room:
     refs = room.due()
     assert {room.refund(name).rule for name in refs} == {"D-24"} and len(refs) == 3
     assert all(room.refund(name).with_interest for name in refs)
+    assert {room.refund(name).due_on for name in refs} == {working_days(room, local_day(room.world.now), 5)}
 
 
 @pytest.mark.rule("D-21", "T-33", "T-36")
