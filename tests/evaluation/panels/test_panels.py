@@ -15,7 +15,9 @@ from tests.kit.world import SETUP, World
 from trading import draws
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
+from trading.kernel.money import Money
 from trading.parties import parties
+from trading.tendering import projects, tenders
 
 
 def codes(world: World, ref: str) -> list[str]:
@@ -62,6 +64,21 @@ def test_the_group_of_a_large_inquiry_is_odd_and_five_or_more(world: World) -> N
             steps.ask(world, ref, members=members)
         assert [fault.facts["rule"] for fault in refusal.value.faults] == ["P-03"]
     steps.ask(world, ref, members=5)
+
+
+@pytest.mark.rule("P-03")
+def test_three_are_enough_for_a_small_inquiry(world: World) -> None:
+    project, price = world.project(regime="M5", budget=Money.parse("1500000")), Money.parse("1500000")
+    with world.work("agent") as work:
+        lots = [world.lot_fields("M5") | {"budget": price, "ceiling": price, "deposit": Money.zero()}]
+        ref = tenders.draft_tender(work, projects.project(work.session, project), title="课桌椅", lots=lots).lots[0].ref
+    world.prepare(ref)
+    world.publish(ref)
+    world.issue(ref)
+    with pytest.raises(Invalid) as refusal:
+        steps.ask(world, ref, members=2)
+    assert [fault.facts["rule"] for fault in refusal.value.faults] == ["P-03"]
+    steps.ask(world, ref, members=3)
 
 
 @pytest.mark.rule("P-05")

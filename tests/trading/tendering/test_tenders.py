@@ -95,8 +95,9 @@ def test_an_untouched_lot_hears_everything_at_once(world: World) -> None:
 
 
 @pytest.mark.rule("T-03")
-def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World) -> None:
-    ref = world.lot("DRAFTED")
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World, regime: str) -> None:
+    ref = world.lot("DRAFTED", regime)
     world.prepare(ref, deadline=DEADLINE - timedelta(days=4))  # 18 days
     fault = refused(world, ref)["bid_deadline"]
     assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-03", "2026-03-22")
