@@ -1,4 +1,5 @@
-"""Reference pages made from the code itself: steps, procedures, evaluation methods, fields, access, settings, commands, refusals.
+"""Reference pages made from the code itself: steps, procedures, evaluation methods, fields, access,
+settings, commands, refusals, and the law.
 ``python -m web.reference`` writes them, ``--check`` says whether they are fresh (a house test asks)."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import click
 
 from trading.kernel.access import CLASHES, ROLES, WEIGHTY, Act, Role
 from trading.kernel.flow import Flow
-from web import reference_fields, reference_methods, reference_procedures
+from web import reference_fields, reference_law, reference_methods, reference_procedures
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
@@ -258,6 +259,7 @@ PAGES = {
     "settings": settings,
     "commands": commands,
     "refusals": refusals,
+    "law": reference_law.make,
 }
 
 

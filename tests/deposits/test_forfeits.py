@@ -30,6 +30,7 @@ def winner_of(room: MoneyRoom, subs: dict[str, str]) -> str:
     return subs["bidder1"]
 
 
+@pytest.mark.rule("D-41", "D-43", "D-45")
 @pytest.mark.parametrize(
     ("regime", "ground", "to"), [("GP", "D-43", accounts.TREASURY), ("WORKS", "D-41", accounts.TENDEREE)]
 )

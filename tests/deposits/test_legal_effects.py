@@ -59,6 +59,7 @@ def draft(room: MoneyRoom, ref: str, username: str, ground: str) -> None:
         )
 
 
+@pytest.mark.rule("D-44")
 def test_a_bid_lost_by_its_own_bidder_is_a_ground_to_keep_the_deposit(room: MoneyRoom) -> None:
     ref = opened(room, "revoked")
     assert event(room, ref, "bidder1") is None
@@ -70,6 +71,7 @@ def test_a_bid_lost_by_its_own_bidder_is_a_ground_to_keep_the_deposit(room: Mone
         assert demands.holds(view.session, demand_of(room, view, ref, "bidder1").id, view.now)
 
 
+@pytest.mark.rule("D-26", "D-44", "X-09")
 @pytest.mark.parametrize("cause", ["platform", "tenderee", "bidder"])
 def test_while_the_cause_is_unknown_nothing_follows_and_the_ruling_decides(room: MoneyRoom, cause: str) -> None:
     ref = opened(room, "undecided")

@@ -76,6 +76,7 @@ def test_money_brought_forward_is_the_centres(room: MoneyRoom) -> None:
     assert room.reconcile().balanced and held(room) == Money.parse("100")
 
 
+@pytest.mark.rule("D-05")
 def test_a_wrong_payer_counts_and_is_noted(room: MoneyRoom) -> None:
     subs = room.take_part(room.world.lot("BIDDING"))
     room.pay_in("bidder1", subs["bidder1"], name="张三", account="62229999")
@@ -103,6 +104,7 @@ def test_the_sub_account_in_the_remark(room: MoneyRoom) -> None:
         assert postings.balance(view.session, accounts.SUSPENSE) == DEPOSIT.minor
 
 
+@pytest.mark.rule("D-29")
 def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> None:
     ref = room.world.lot("BIDDING")
     subs = room.take_part(ref)

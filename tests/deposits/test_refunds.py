@@ -32,6 +32,7 @@ def working_days(room: MoneyRoom, day: date, n: int) -> date:
         return calendars.current(view.session).add_working_days(day, n)
 
 
+@pytest.mark.rule("D-22", "T-31")
 def test_the_whole_way_of_a_losers_deposit(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     refs = room.due()
@@ -61,6 +62,7 @@ def test_the_whole_way_of_a_losers_deposit(room: MoneyRoom) -> None:
     assert room.refund_all() == [] and room.fetch().confirmed == 0
 
 
+@pytest.mark.rule("D-23", "T-32")
 def test_the_winner_after_the_contract(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     assert len(room.refund_all()) == 2
@@ -71,6 +73,7 @@ def test_the_winner_after_the_contract(room: MoneyRoom) -> None:
     assert row.due_on == working_days(room, local_day(room.world.now), 5)
 
 
+@pytest.mark.rule("D-22", "T-34", "D-50", "D-53")
 def test_works_deposits_wait_for_the_contract_and_carry_interest(room: MoneyRoom) -> None:
     ref, subs = room.awarded("WORKS")
     assert room.due() == []
@@ -98,6 +101,7 @@ def test_works_deposits_wait_for_the_contract_and_carry_interest(room: MoneyRoom
     assert room.bank.balance() == Money.parse("20") - expected * 3
 
 
+@pytest.mark.rule("D-24")
 def test_a_failed_tender_gives_back_with_interest_and_without_names_before(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2"))
     assert room.due() == []
@@ -107,8 +111,10 @@ def test_a_failed_tender_gives_back_with_interest_and_without_names_before(room:
     refs = room.due()
     assert {room.refund(name).rule for name in refs} == {"D-24"} and len(refs) == 3
     assert all(room.refund(name).with_interest for name in refs)
+    assert {room.refund(name).due_on for name in refs} == {working_days(room, local_day(room.world.now), 5)}
 
 
+@pytest.mark.rule("D-21", "T-33", "T-36")
 def test_a_terminated_tender(room: MoneyRoom) -> None:
     for regime in ("GP", "WORKS"):
         ref, _ = room.paid_lot(regime)
@@ -121,6 +127,7 @@ def test_a_terminated_tender(room: MoneyRoom) -> None:
         assert {row.due_on for row in rows} == {working_days(room, today, 5) if regime == "GP" else today}
 
 
+@pytest.mark.rule("D-20", "T-30")
 def test_a_withdrawal_before_the_deadline_is_due_before_the_opening(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
     room.withdraw_bid(ref, "bidder1")
@@ -141,6 +148,18 @@ def test_a_withdrawal_before_the_deadline_is_due_before_the_opening(room: MoneyR
     assert room.refunds_of(subs["bidder2"])[0].state == "CONFIRMED"
 
 
+@pytest.mark.rule("T-35", "D-50")
+def test_a_withdrawal_from_works_is_due_in_five_days_and_carries_no_interest(room: MoneyRoom) -> None:
+    ref, _ = room.paid_lot("WORKS")
+    room.leave(ref, "bidder2")
+    (name,) = room.due()
+    row, today = room.refund(name), local_day(room.world.now)
+    with room.world.view("clock") as view:
+        assert row.due_on == calendars.current(view.session).days_rolled(today, 5)
+    assert (row.rule, row.event, row.with_interest) == ("D-20", "withdrawn_before_deadline", False)
+
+
+@pytest.mark.rule("D-20")
 def test_who_withdrew_and_did_not_bid_anew_is_counted_from_the_withdrawal(engine: Engine, tmp_path: Path) -> None:
     """Rule D-20: the clock runs from the written notice, found once names are public; a bid handed in anew ends it."""
     room = MoneyRoom(World(engine, tmp_path, bidders=5), tmp_path / "bank.db")
@@ -162,6 +181,7 @@ def test_who_withdrew_and_did_not_bid_anew_is_counted_from_the_withdrawal(engine
     assert row.demand is not None and row.demand.sub_account == subs["bidder5"]
 
 
+@pytest.mark.rule("D-20")
 def test_who_withdrew_from_a_tender_that_failed_is_counted_from_the_withdrawal(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2", "bidder3"))
     room.withdraw_bid(ref, "bidder3")
@@ -172,6 +192,7 @@ def test_who_withdrew_from_a_tender_that_failed_is_counted_from_the_withdrawal(r
     assert found == {subs["bidder1"]: "D-24", subs["bidder2"]: "D-24", subs["bidder3"]: "D-20"}
 
 
+@pytest.mark.rule("D-28")
 def test_who_did_not_bid_gets_its_money_at_once_after_the_opening_list(engine: Engine, tmp_path: Path) -> None:
     room = MoneyRoom(World(engine, tmp_path, bidders=4), tmp_path / "bank.db")
     ref, subs = room.paid_lot("GP", bid=("bidder1", "bidder2", "bidder3"))
@@ -265,6 +286,7 @@ def test_a_batch_is_paid_on_its_day_or_goes_back(room: MoneyRoom) -> None:
         room.pay(again)
 
 
+@pytest.mark.rule("D-52")
 def test_late_money_costs_the_centre_in_government_procurement(room: MoneyRoom) -> None:
     ref, _ = room.awarded("GP")
     refs = room.due()
@@ -379,6 +401,7 @@ def test_an_answer_that_got_lost_is_asked_for_with_the_same_key(room: MoneyRoom,
     assert room.fetch().confirmed == 3 and room.reconcile().balanced
 
 
+@pytest.mark.rule("D-29")
 def test_money_goes_back_to_each_account_it_came_from(room: MoneyRoom) -> None:
     world = room.world
     ref = world.lot("BIDDING")
@@ -394,6 +417,7 @@ def test_money_goes_back_to_each_account_it_came_from(room: MoneyRoom) -> None:
     assert len(refs) == 3 and room.bank.balance().is_zero and room.totals().balanced
 
 
+@pytest.mark.rule("4.5")
 def test_the_winner_converts(room: MoneyRoom) -> None:
     """DP-CONV-02 in kind: what is above the performance deposit goes back, the rest stays as one."""
     ref, subs = room.awarded("GP")
@@ -412,6 +436,7 @@ def test_the_winner_converts(room: MoneyRoom) -> None:
     assert totals.held.is_zero and totals.balanced and room.reconcile().balanced
 
 
+@pytest.mark.rule("4.5", "D-03")
 def test_a_wholly_converted_deposit_ends_without_a_payment(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     losers = room.due()
@@ -420,6 +445,9 @@ def test_a_wholly_converted_deposit_ends_without_a_payment(room: MoneyRoom) -> N
     with room.world.work("cashier") as work, pytest.raises(Invalid) as refusal:
         refunds.convert(work, refunds.refund(work.session, losers[0]), rate="0.10")
     assert refusal.value.code == "deposit.no_conversion"
+    with room.world.work("cashier") as work, pytest.raises(Invalid) as above:
+        refunds.convert(work, refunds.refund(work.session, name), rate="0.1001")
+    assert above.value.code == "deposit.performance_above_cap"
     with room.world.work("cashier") as work:
         assert refunds.convert(work, refunds.refund(work.session, name), rate="0.10").top_up == Money.parse("225000")
     batch = room.prepare(name)
@@ -443,6 +471,7 @@ def test_every_pair_of_state_and_step_not_in_the_table_is_refused(room: MoneyRoo
                         REFUND_FLOW.check(row, step.name)
 
 
+@pytest.mark.rule("D-13")
 def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> None:
     world = room.world
     ref = world.lot("BIDDING")

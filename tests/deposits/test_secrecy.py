@@ -44,6 +44,7 @@ def test_a_house_with_sealed_money_alone_compares_as_one_without_any(room: Money
         assert books.figures(view).bank == Money.parse("1").minor
 
 
+@pytest.mark.rule("D-12")
 def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
     room.pay_in("bidder1", subs["bidder1"], Money.parse("777.77"), name="张三", account="62229999")
@@ -102,6 +103,7 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
         assert len(queries.exceptions(view)) == 3
 
 
+@pytest.mark.rule("D-12")
 def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
     with room.world.view("bidder1") as view:
@@ -116,6 +118,7 @@ def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
         assert card is not None and [row.rule for row in card.refunds] == ["D-20"]
 
 
+@pytest.mark.rule("D-05", "CL-07")
 def test_from_the_opening_list_on_wrong_payers_are_shown(room: MoneyRoom) -> None:
     world = room.world
     ref = world.lot("BIDDING")

@@ -97,6 +97,7 @@ def by_price(facts: dict[str, Any], found: dict[str, Any]) -> None:
     assert all(bid["criteria"] == [] for bid in facts["bids"])
 
 
+@pytest.mark.rule("2.8", "E-02", "E-05", "E-07b")
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: EvaluationMethod, world: World) -> None:
     ref = evaluated(world, law, method)

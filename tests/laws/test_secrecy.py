@@ -246,6 +246,7 @@ def together(twins: tuple[Twin, Twin], moment: Any) -> None:
         timeline.turn(twin.world.office)
 
 
+@pytest.mark.rule("9.1.bidders", "9.1.takers")
 @pytest.mark.long
 @pytest.mark.promise("S1")
 def test_nobody_can_tell_the_world_with_bids_from_the_one_without(twins: tuple[Twin, Twin]) -> None:

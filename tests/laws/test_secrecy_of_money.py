@@ -153,6 +153,7 @@ def credit(house: House) -> None:
     scheduler.credit(house.room.world.office, house.room.bank, {})
 
 
+@pytest.mark.rule("D-12")
 @pytest.mark.long
 @pytest.mark.promise("S1")
 def test_nobody_can_tell_how_many_have_paid(houses: tuple[House, House], caplog: pytest.LogCaptureFixture) -> None:

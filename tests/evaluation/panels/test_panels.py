@@ -15,7 +15,9 @@ from tests.kit.world import SETUP, World
 from trading import draws
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
+from trading.kernel.money import Money
 from trading.parties import parties
+from trading.tendering import projects, tenders
 
 
 def codes(world: World, ref: str) -> list[str]:
@@ -29,6 +31,7 @@ def drawn_order(world: World, ref: str) -> list[str]:
         return [row.pool[at] for at in draws.order(row)]
 
 
+@pytest.mark.rule("P-02")
 @pytest.mark.parametrize(
     ("members", "drawn", "lawful"),
     [(5, None, True), (5, 4, True), (5, 3, False), (4, None, False), (3, None, False), (7, 5, True), (7, 8, False)],
@@ -43,6 +46,69 @@ def test_composition(world: World, members: int, drawn: int | None, lawful: bool
         assert [fault.code for fault in refusal.value.faults] == ["panel.composition"]
 
 
+@pytest.mark.rule("P-01")
+def test_a_works_panel_is_odd_five_or_more_and_two_thirds_drawn(world: World) -> None:
+    ref = world.lot("BIDDING", "WORKS")
+    for members, drawn in ((3, None), (4, None), (6, None), (5, 3)):
+        with pytest.raises(Invalid) as refusal:
+            steps.ask(world, ref, members=members, drawn=drawn)
+        assert [(fault.code, fault.facts["rule"]) for fault in refusal.value.faults] == [("panel.composition", "P-01")]
+    steps.ask(world, ref, members=5, drawn=4)
+
+
+@pytest.mark.rule("P-03")
+def test_the_group_of_a_large_inquiry_is_odd_and_five_or_more(world: World) -> None:
+    ref = world.lot("BIDDING", "M5")  # its budget is above the open-tender threshold
+    for members in (3, 4, 6):
+        with pytest.raises(Invalid) as refusal:
+            steps.ask(world, ref, members=members)
+        assert [fault.facts["rule"] for fault in refusal.value.faults] == ["P-03"]
+    steps.ask(world, ref, members=5)
+
+
+@pytest.mark.rule("P-03")
+def test_three_are_enough_for_a_small_inquiry(world: World) -> None:
+    project, price = world.project(regime="M5", budget=Money.parse("1500000")), Money.parse("1500000")
+    with world.work("agent") as work:
+        lots = [world.lot_fields("M5") | {"budget": price, "ceiling": price, "deposit": Money.zero()}]
+        ref = tenders.draft_tender(work, projects.project(work.session, project), title="课桌椅", lots=lots).lots[0].ref
+    world.prepare(ref)
+    world.publish(ref)
+    world.issue(ref)
+    with pytest.raises(Invalid) as refusal:
+        steps.ask(world, ref, members=2)
+    assert [fault.facts["rule"] for fault in refusal.value.faults] == ["P-03"]
+    steps.ask(world, ref, members=3)
+
+
+@pytest.mark.rule("P-05")
+def test_nobody_of_the_purchaser_or_the_agency_is_in_the_pool(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with world.work("clerk") as work:
+        for number, unit in ((3, "purchaser"), (4, "agency")):
+            tie = {"code": parties_code(world, unit), "kind": "employed", "since": date(2018, 1, 1)}
+            experts.add_tie(work, experts.by_code(work.session, f"E{number:03d}"), tie)
+    steps.ask(world, ref)
+    with world.view("clock") as view:
+        pool = panel_in(view, world, ref).draw.pool
+    assert len(pool) == 10 and not {"E003", "E004"} & set(pool)
+
+
+@pytest.mark.rule("P-41")
+def test_in_works_the_tenderees_representative_may_lead(world: World) -> None:
+    steps.representative(world)
+    ref = steps.opened(world, "WORKS")
+    steps.ask(world, ref, members=5, drawn=4)
+    with world.work("buyer") as work:
+        person = parties.account(work.session, world.people["delegate"])
+        panels.name_representatives(work, panel_in(work, world, ref), [person])
+    steps.draw_panel(world, ref)
+    steps.accept_all(world, ref)
+    steps.convene(world, ref)
+    assert steps.elect(world, ref, 1) == "delegate"
+
+
+@pytest.mark.rule("P-02")
 def test_a_complex_project_needs_seven(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(Invalid):
@@ -50,6 +116,7 @@ def test_a_complex_project_needs_seven(world: World) -> None:
     steps.ask(world, ref, members=7, technically_complex=True)
 
 
+@pytest.mark.rule("P-08")
 def test_only_the_centre_asks_and_only_once(world: World) -> None:
     ref = world.lot("BIDDING")
     with world.work("agent") as work, pytest.raises(NotAllowed):
@@ -69,6 +136,7 @@ def test_only_the_centre_asks_and_only_once(world: World) -> None:
         steps.ask(world, draft)
 
 
+@pytest.mark.rule("P-14")
 def test_called_in_the_drawn_order_and_substitutes_follow_it(world: World) -> None:
     ref = world.lot("BIDDING")
     steps.ask(world, ref)
@@ -118,6 +186,7 @@ def test_nobody_sits_before_the_bidders_are_known(world: World) -> None:
         panels.remove_matched(work, panel_in(work, world, ref))
 
 
+@pytest.mark.rule("P-20")
 def test_who_must_avoid_a_bidder_is_matched_and_replaced(world: World) -> None:
     """Drawn while the bidders were secret; one of the drawn once worked for one of them."""
     ref = steps.published(world)
@@ -153,6 +222,7 @@ def parties_code(world: World, short: str) -> str:
         return parties.party(view.session, world.party_ids[short]).code
 
 
+@pytest.mark.rule("P-20")
 def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> None:
     ref = steps.opened(world)
     bidder = parties_code(world, "bidder1")
@@ -165,6 +235,7 @@ def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> 
         assert "E003" not in panel_in(view, world, ref).draw.pool and len(panel_in(view, world, ref).draw.pool) == 11
 
 
+@pytest.mark.rule("P-02", "P-40")
 def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) -> None:
     steps.representative(world)
     steps.representative(world, "delegate2")
@@ -197,6 +268,7 @@ def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) ->
     assert steps.elect(world, ref, 3) == steps.usernames(world, ref)[3]
 
 
+@pytest.mark.rule("P-40")
 def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
     ref = steps.opened(world)
     steps.ask(world, ref)
@@ -218,9 +290,12 @@ def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
         seating.vote_chair(work, panel_in(work, world, ref), 4)
 
 
-def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) -> None:
-    ref = steps.opened(world)
-    steps.qualify(world, ref)
+@pytest.mark.rule("P-22", "P-30", "P-31")
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World, regime: str) -> None:
+    ref = steps.opened(world, regime)
+    if regime == "GP":
+        steps.qualify(world, ref)
     steps.seated(world, ref)
     steps.conform(world, ref)
     kept = {name: steps.Scored(steps.sheet_of(world, ref, name)) for name in steps.usernames(world, ref).values()}
@@ -271,6 +346,7 @@ def test_a_member_without_a_key_cannot_sit(world: World) -> None:
         steps.convene(world, ref)
 
 
+@pytest.mark.rule("P-12", "P-13", "P-44")
 def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> None:
     ref = steps.opened(world)
     steps.ask(world, ref, avoid=[{"code": "91130205MA00009999", "name": "某公司"}])

@@ -83,6 +83,7 @@ def test_recomputing_finds_a_report_that_was_tampered_with(world: World) -> None
         )
 
 
+@pytest.mark.rule("E-02", "E-05", "E-30", "E-04")
 def test_outside_code_gets_the_same_ranking_from_the_bundle_alone(world: World) -> None:
     """From the signed sheets, salts, announced prices and scheme, with no table of ours."""
     ref = steps.evaluated(
@@ -153,6 +154,7 @@ def test_the_records_open_the_commitments(world: World) -> None:
         assert len([path for path in public if path.startswith("ranking/signature.")]) == 5
 
 
+@pytest.mark.rule("E-01e", "E-32", "E-38")
 def test_objective_points_that_differ_block_the_report(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
@@ -196,6 +198,7 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
         assert item.why == "改正质保期得分" and (item.points, item.now) == (Fraction(10), Fraction(20))
 
 
+@pytest.mark.rule("E-38")
 def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
@@ -216,6 +219,7 @@ def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world
     assert (told.decided, told.why) == ("dissented", "维持原分") and told.at is not None
 
 
+@pytest.mark.rule("E-06")
 def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> None:
     from trading.parties import parties
 
@@ -232,6 +236,7 @@ def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> Non
     assert facts["price"]["benchmark"] == "2430000.00"
 
 
+@pytest.mark.rule("P-43")
 def test_everybody_signs_or_says_why_not(world: World) -> None:
     ref = steps.scored(world)
     with world.work(steps.chair_of(world, ref)) as work, pytest.raises(NotFound, match="report.not_yet"):
@@ -282,6 +287,7 @@ def test_a_signature_is_on_this_report_by_this_member(world: World) -> None:
     assert attempt({}, new_secret()) == "SIG"
 
 
+@pytest.mark.rule("E-32")
 def test_a_recheck_makes_the_signed_report_old(world: World) -> None:
     ref = steps.scored(world)
     steps.draw_up(world, ref)
@@ -296,6 +302,7 @@ def test_a_recheck_makes_the_signed_report_old(world: World) -> None:
         report.sign(work, work.session.get_one(report.Report, old), {})
 
 
+@pytest.mark.rule("E-07")
 def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
     forms = {name: form(price="2700000.00") for name in world.bidders}
     ref = steps.opened(world, forms=forms)
@@ -320,6 +327,7 @@ def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
     assert award.ranking[0]["bidder"] == codes[2]
 
 
+@pytest.mark.rule("E-07")
 def test_a_tie_left_to_a_draw_takes_the_order_drawn_in_the_room(world: World) -> None:
     forms = {name: form(price="2700000.00") for name in world.bidders}
     ref = steps.opened(world, scheme=SCHEMES["GP"] | {"tie": "draw"}, forms=forms)
@@ -353,6 +361,7 @@ def test_works_wait_for_the_drawn_coefficient(world: World) -> None:
     assert steps.draw_up(world, ref)["price"]["coefficient"] == value
 
 
+@pytest.mark.rule("E-24")
 def test_a_rejected_bid_is_in_the_report_with_vote_and_clause(world: World) -> None:
     world_forms = {name: form(price=f"27{at}0000.00") for at, name in enumerate(world.bidders)}
     ref = steps.opened(
@@ -374,6 +383,7 @@ def test_a_rejected_bid_is_in_the_report_with_vote_and_clause(world: World) -> N
     }
 
 
+@pytest.mark.rule("9.1.scores", "9.2.losers", "P-44")
 def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
     ref = steps.scored(world)
     steps.draw_up(world, ref)

@@ -94,6 +94,7 @@ def test_members_find_their_rooms_and_nobody_elses(world: World) -> None:
                     queries.own_panel(view, panel_id)
 
 
+@pytest.mark.rule("X-11")
 def test_desks_that_have_no_business_there_are_refused(world: World) -> None:
     ref = steps.opened(world)
     steps.seated(world, ref)
@@ -111,6 +112,7 @@ def test_desks_that_have_no_business_there_are_refused(world: World) -> None:
     assert [one.code for one in library] == [f"E{number:03d}" for number in range(1, 13)]
 
 
+@pytest.mark.rule("P-44")
 def test_names_are_read_once_the_result_is_out(world: World) -> None:
     from trading.awarding import awards
 

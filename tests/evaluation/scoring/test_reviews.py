@@ -16,7 +16,7 @@ from tests.kit.world import World
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.opening import ceremony
-from trading.tendering import notices
+from trading.tendering import notices, tenders
 
 FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"), "bidder3": form(price="900000.00")}
 
@@ -34,6 +34,7 @@ def state(world: World, ref: str) -> str:
         return world.lot_in(view, ref).state
 
 
+@pytest.mark.rule("C-04", "D-07", "D-13", "2.9")
 def test_prompts_name_what_the_platform_noticed(world: World) -> None:
     ref = steps.opened(world, forms=FORMS, deposit=Money.parse("50000"))
     with world.view("clock") as view:
@@ -66,6 +67,7 @@ def test_a_rejection_needs_clause_and_reason_and_the_review_all_bids(world: Worl
         assert refusal.value.facts["missing"] == 2
 
 
+@pytest.mark.rule("E-25")
 def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
     ref = steps.opened(world, forms=FORMS | {"bidder3": form(price="0.00")})
     ids = bids(world, ref)
@@ -77,6 +79,7 @@ def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
         ]
 
 
+@pytest.mark.rule("B-01")
 def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
     ref = steps.opened(world)
     assert steps.qualify(world, ref, reject=("bidder2",)) is False
@@ -89,6 +92,7 @@ def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
         )
 
 
+@pytest.mark.rule("P-43", "B-01")
 def test_conformity_is_the_panels_majority_recorded_by_its_chair(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
@@ -138,6 +142,7 @@ def test_no_finding_changes_once_somebody_has_committed(world: World) -> None:
         reviews.find_conformity(work, panel_in(work, world, ref), bids(world, ref)["bidder1"], votes_for=5)
 
 
+@pytest.mark.rule("B-10")
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_works_panel_says_whether_few_bids_still_compete(world: World, goes_on: bool) -> None:
     """B-10: its rejections leave fewer than three. It goes on with its reason in the report, or rejects all."""
@@ -166,6 +171,7 @@ def test_a_works_panel_says_whether_few_bids_still_compete(world: World, goes_on
     assert steps.draw_up(world, ref)["competition"] == "两家报价相近且低于控制价，竞争充分"
 
 
+@pytest.mark.rule("B-10")
 def test_what_was_said_of_few_bids_is_said_anew_when_a_finding_changes(world: World) -> None:
     ref = steps.opened(world, "WORKS")
     opening_steps.draw_coefficient(world, ref)
@@ -195,3 +201,29 @@ def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> 
         reviews.require_settled(view.session, panel)
         assert len(reviews.valid_bids(view.session, panel)) == 1
         assert queries.room(view, panel.lot).next_step == "commit"
+
+
+@pytest.mark.rule("C-06", "C-08")
+def test_only_a_works_price_above_the_ceiling_is_pointed_out(world: World) -> None:
+    prices = {"bidder1": "2900000.00", "bidder2": "2900000.01", "bidder3": "2700000.00"}
+    forms = {name: opening_steps.form("WORKS", price=price) for name, price in prices.items()}
+    ref = steps.opened(world, "WORKS", forms=forms)
+    with world.view("clock") as view:
+        found = reviews.prompts(view.session, world.lot_in(view, ref))
+    told = {name: [(one.code, one.rule) for one in found[at]] for name, at in bids(world, ref).items()}
+    assert told == {"bidder1": [], "bidder2": [("review.above_ceiling", "C-06")], "bidder3": []}
+
+
+@pytest.mark.rule("B-11", "9.2.failure")
+def test_works_all_of_whose_bids_are_rejected_have_failed_and_are_tendered_again(world: World) -> None:
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref, reject=tuple(world.bidders))
+    with world.work(chair) as work:
+        reviews.fail(work, panel_in(work, world, ref), reason="全部投标均未响应实质性要求")
+    with world.work("agent") as work:
+        lot = world.lot_in(work, ref)
+        assert lot.state == "FAILED" and notices.latest(work.session, lot, "failure").body["ground"] == "all_rejected"
+        again = tenders.retender(work, lot)
+        assert (again.round, again.state, again.predecessor_id) == (2, "ACCEPTED", lot.id)

@@ -167,6 +167,18 @@ def test_hints_are_warnings() -> None:
     ]
 
 
+@pytest.mark.rule("E-01b", "E-01d")
+def test_who_sets_a_criterion_of_region_or_size_is_warned(world: World) -> None:
+    ref, scheme = world.lot("DRAFTED"), gp()
+    scheme["criteria"][1]["title"], scheme["criteria"][2]["title"] = "本市同类业绩", "注册资本"
+    with world.work("agent") as work:
+        found = schemes.set_scheme(work, world.lot_in(work, ref), scheme)
+    assert [(one.where, one.facts["rule"]) for one in found] == [
+        ("criteria.1.title", "E-01d"),
+        ("criteria.2.title", "E-01b"),
+    ]
+
+
 def test_a_sheet_is_checked_item_by_item() -> None:
     scheme = schemes.read(gp())
 

@@ -215,6 +215,7 @@ def test_a_reveal_wants_a_fresh_sign_in(world: World, ref: str) -> None:
         sheets.reveal(work, panel_in(work, world, ref), {}, salt="")
 
 
+@pytest.mark.rule("E-01e", "P-45", "9.1.scores")
 def test_nobody_sees_another_sheet_before_all_are_revealed(world: World, ref: str) -> None:
     kept = steps.commit_all(world, ref)
     steps.list_all(world, ref)
@@ -238,6 +239,7 @@ def test_nobody_sees_another_sheet_before_all_are_revealed(world: World, ref: st
     assert len(cells) == 6 and all(len(cell.points) == 5 for cell in cells)
 
 
+@pytest.mark.rule("E-32")
 def test_a_sheet_out_of_range_is_refused_and_the_panel_scores_again(world: World, ref: str) -> None:
     bad, bidder = members(world, ref)[0], parties_of(world, ref)[0]
     kept = steps.commit_all(world, ref, {bad: {(bidder, "plan"): "41.00", (bidder, "warranty"): "15"}})
@@ -264,6 +266,7 @@ def test_a_sheet_out_of_range_is_refused_and_the_panel_scores_again(world: World
         assert (panel.state, panel.round) == ("REVEALED", 2) and len(sheets.commits_of(view.session, panel, 1)) == 5
 
 
+@pytest.mark.rule("P-47")
 def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -> None:
     ref = steps.opened(world, scheme=SCHEMES["GP"] | {"blind": True})
     steps.qualify(world, ref)
@@ -283,6 +286,7 @@ def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -
         }
 
 
+@pytest.mark.rule("P-30")
 def test_a_chair_who_will_not_reveal_is_replaced_and_all_score_anew(world: World, ref: str) -> None:
     chair = steps.chair_of(world, ref)
     place = next(no for no, name in steps.usernames(world, ref).items() if name == chair)

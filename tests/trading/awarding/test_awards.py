@@ -23,6 +23,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.deadlines import chain
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
 from trading.remedies import disputes
+from trading.rulebook import calendars
 from trading.tendering.notices import Notice
 
 MOMENT = timedelta(microseconds=1)
@@ -61,6 +62,7 @@ def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
         )
 
 
+@pytest.mark.rule("T-17", "N-10", "N-02", "N-06")
 @pytest.mark.parametrize(
     ("from_", "until"),
     [
@@ -86,6 +88,7 @@ def test_publicity_lasts_three_days_and_ends_with_a_working_day(world: World, fr
     assert act(world, ref, "buyer", awards.decide).winner_party_id == row.ranking[0]["party_id"]
 
 
+@pytest.mark.rule("T-17")
 def test_works_are_not_decided_before_publicity_and_goods_have_none(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     with unchanged(world), pytest.raises(TooEarly) as refusal:
@@ -95,6 +98,7 @@ def test_works_are_not_decided_before_publicity_and_goods_have_none(world: World
         awards.object_until(award_of(world, ref))
 
 
+@pytest.mark.rule("T-26")
 def test_an_objection_stops_the_decision_until_it_is_answered(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     act(world, ref, "agent", awards.publicise)
@@ -144,6 +148,23 @@ def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(
         act(world, ref, "buyer", awards.decide)
 
 
+@pytest.mark.rule("T-11", "T-12", "T-14")
+def test_days_to_decide_to_announce_and_to_sign(world: World) -> None:
+    ref = stages.proposed(world)
+    proposed = award_of(world, ref)
+    decided = act(world, ref, "buyer", awards.decide)
+    announced = act(world, ref, "agent", awards.announce)
+    today = local_day(world.now)
+    with world.view("clock") as view:
+        calendar = calendars.current(view.session)
+    limits = (proposed.decide_by, decided.announce_by, announced.contract_by)
+    assert [local_day(by - MOMENT) for by in limits if by is not None] == [
+        calendar.add_working_days(local_day(proposed.proposed_at), 5),
+        calendar.add_working_days(today, 2),
+        calendar.days_rolled(today, 30),
+    ]
+
+
 def tied(world: World, tie: str) -> str:
     """A lot whose three bidders are equal in points and quotes, and whom the panel has left so."""
     steps.library(world)
@@ -159,6 +180,7 @@ def tied(world: World, tie: str) -> str:
     return ref
 
 
+@pytest.mark.rule("E-07")
 @pytest.mark.parametrize("rule", ["panel", "draw"])
 def test_a_tie_to_be_settled_in_the_room_never_leaves_it_unsettled(world: World, rule: str) -> None:
     with pytest.raises(WrongStep) as refusal:
@@ -166,6 +188,7 @@ def test_a_tie_to_be_settled_in_the_room_never_leaves_it_unsettled(world: World,
     assert refusal.value.code == "report.tie_open" and len(refusal.value.facts["bidders"]) == 3
 
 
+@pytest.mark.rule("E-07")
 def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with_a_ground(world: World) -> None:
     ref = tied(world, "purchaser")
     ranking = award_of(world, ref).ranking
@@ -198,6 +221,7 @@ def test_who_decides_and_who_announces(world: World) -> None:
         act(world, ref, "agent", awards.announce)
 
 
+@pytest.mark.rule("T-12")
 def test_everybody_is_told_at_the_same_time(world: World) -> None:
     ref = stages.proposed(world)
     act(world, ref, "buyer", awards.decide)
@@ -216,6 +240,7 @@ def test_everybody_is_told_at_the_same_time(world: World) -> None:
     assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
 
 
+@pytest.mark.rule("T-21", "T-13")
 @pytest.mark.parametrize("on", [(3, 25), (3, 27), (4, 2), (4, 30), (9, 30)], ids=str)
 def test_the_challenge_is_counted_from_the_last_day_of_the_notice_as_anybody_recomputes_it(
     world: World, on: tuple[int, int]
@@ -252,12 +277,17 @@ def test_who_was_rejected_is_told_of_the_result_too(world: World) -> None:
     assert sorted(told.values()) == ["award.lost", "award.won"]
 
 
-def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) -> None:
+@pytest.mark.rule("E-08b", "M7.9")
+@pytest.mark.parametrize(("step", "ranks"), [(0, [1, 1, 1, 1]), (10_000, [1, 2, 3])])
+def test_at_most_three_candidates_and_all_that_share_the_last_place_are_published(
+    tmp_path: Path, step: int, ranks: list[int]
+) -> None:
     """E-08b: at most three are published, and of those equal at the third place none is left out by chance."""
     with world_in(tmp_path, 4) as world:
         steps.library(world)
-        same = {name: opening_steps.form("WORKS") for name in world.bidders}
-        ref = steps.opened(world, "WORKS", scheme=SCHEMES["WORKS"] | {"tie": "purchaser"}, forms=same)
+        prices = {name: f"{2_700_000 + step * at}.00" for at, name in enumerate(world.bidders)}
+        forms = {name: opening_steps.form("WORKS", price=price) for name, price in prices.items()}
+        ref = steps.opened(world, "WORKS", scheme=SCHEMES["WORKS"] | {"tie": "purchaser"}, forms=forms)
         opening_steps.draw_coefficient(world, ref)
         steps.seated(world, ref)
         steps.conform(world, ref)
@@ -270,7 +300,7 @@ def test_candidates_that_share_the_last_place_are_all_published(tmp_path: Path) 
         act(world, ref, "agent", awards.publicise)
         with world.view("clock") as view:
             notice = view.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
-        assert [one["rank"] for one in notice.body["candidates"]] == [1, 1, 1, 1]
+        assert [one["rank"] for one in notice.body["candidates"]] == ranks
 
 
 def test_the_ranking_is_handed_down_once_and_by_the_panel_alone(world: World) -> None:

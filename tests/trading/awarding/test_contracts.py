@@ -15,7 +15,9 @@ from tests.trading.awarding.test_awards import answer, objection
 from trading import timeline
 from trading.awarding import awards, contracts
 from trading.awarding.contracts import Contract
+from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
+from trading.rulebook import calendars
 from trading.tendering.notices import Notice
 
 
@@ -67,6 +69,7 @@ def test_another_price_or_day_is_refused_with_all_faults(world: World) -> None:
     assert found.publish_by is not None and found.file_by is not None
 
 
+@pytest.mark.rule("B-17")
 def test_an_open_challenge_stops_the_contract(world: World) -> None:
     ref = announced(world)
     filed = objection(world, ref)
@@ -86,6 +89,7 @@ def test_a_late_contract_is_shown_as_late(world: World) -> None:
     assert record(world, ref, signed_at=by - timedelta(microseconds=1)).differences == []
 
 
+@pytest.mark.rule("T-14")
 def test_late_by_a_moment(world: World) -> None:
     ref = announced(world)
     with world.view("clock") as view:
@@ -104,6 +108,17 @@ def test_who_records_and_only_once(world: World) -> None:
     record(world, ref, "buyer")
     with unchanged(world), pytest.raises(WrongStep):
         record(world, ref)
+
+
+@pytest.mark.rule("T-15", "T-16")
+def test_a_contract_is_public_in_two_and_filed_in_seven_working_days(world: World) -> None:
+    row = record(world, announced(world))
+    signed = local_day(row.signed_at)
+    assert row.publish_by is not None and row.file_by is not None
+    with world.view("clock") as view:
+        calendar = calendars.current(view.session)
+    last = [local_day(by - timedelta(microseconds=1)) for by in (row.publish_by, row.file_by)]
+    assert last == [calendar.add_working_days(signed, 2), calendar.add_working_days(signed, 7)]
 
 
 def test_published_filed_and_settled(world: World) -> None:

@@ -70,6 +70,7 @@ def test_one_that_does_not_touch_the_result_leaves_the_way_to_the_contract_open(
     contract(world, ref)
 
 
+@pytest.mark.rule("B-17")
 @pytest.mark.parametrize("effect", [disputes.NEXT, disputes.REVIEW, disputes.VOID])
 def test_an_upheld_challenge_stops_the_contract_until_what_it_leads_to_is_done(world: World, effect: str) -> None:
     """GPReg art. 54. Nothing else than what the answer said is done in its name."""
@@ -90,6 +91,7 @@ def test_an_upheld_challenge_stops_the_contract_until_what_it_leads_to_is_done(w
     others[effect]()
 
 
+@pytest.mark.rule("B-16")
 def test_the_next_candidate_takes_the_place_of_one_who_drops_out(world: World) -> None:
     """B-16: in the order of the ranking, nobody twice; the result is withdrawn and announced anew, and all are told."""
     ref = announced(world)
@@ -144,6 +146,7 @@ def test_a_void_tender_fails_and_its_result_is_withdrawn(world: World) -> None:
         act(world, ref, "buyer", reopened.annul, reason="again")
 
 
+@pytest.mark.rule("E-33")
 def test_the_panel_reviews_again_and_its_new_ranking_is_the_one_that_counts(world: World) -> None:
     """E-33: the panel that signed, a new round, other points; the old award does not stand and its notice is withdrawn."""
     ref = announced(world)

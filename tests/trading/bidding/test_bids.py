@@ -87,6 +87,7 @@ def proved(world: World, username: str, outcome: bids.Outcome, event: str) -> di
     return after.entry
 
 
+@pytest.mark.rule("X-05")
 @pytest.mark.promise("R2")
 def test_the_last_microsecond_counts_and_the_deadlines_own_does_not(world: World, ref: str) -> None:
     deadline = deadline_of(world, ref)
@@ -105,6 +106,7 @@ def test_the_last_microsecond_counts_and_the_deadlines_own_does_not(world: World
     assert standing(world, ref) == [statement_of(made["bidder1"][1])]
 
 
+@pytest.mark.rule("X-05", "Y-06")
 @pytest.mark.parametrize("queued", [0, 1, 30, 59])
 def test_the_moment_at_the_edge_counts_not_our_queue(world: World, ref: str, queued: int) -> None:
     """R2: stamped a microsecond before T and taken from the queue up to 59 s later: accepted, and opened by the closing tick."""
@@ -189,6 +191,7 @@ def withdraw(world: World, ref: str, username: str, submission: Any, **changes: 
         )
 
 
+@pytest.mark.rule("X-06")
 def test_an_accepted_bid_leaves_a_receipt_that_a_stranger_can_check(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
@@ -255,6 +258,7 @@ SPOILED: dict[str, tuple[Callable[[World, Any], Any], str]] = {
 }
 
 
+@pytest.mark.rule("Y-05")
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_spoiled_statement_is_refused_with_its_code_and_nothing_else_changes(
     world: World, ref: str, name: str
@@ -307,6 +311,7 @@ def test_bits_flipped_on_the_way_are_found(world: World, ref: str) -> None:
     assert standing(world, ref) == []
 
 
+@pytest.mark.rule("X-05")
 def test_a_cut_upload_is_refused_and_proved_with_what_came(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     with world.work("bidder1", SIGNER) as work:
@@ -500,6 +505,7 @@ def test_replacing_keeps_the_old_bid_until_the_new_one_is_taken(world: World, re
     proved(world, "bidder1", outcome, "bid-replaced")
 
 
+@pytest.mark.rule("X-05")
 def test_withdrawing_and_bidding_anew(world: World, ref: str) -> None:
     _, one = (made := sealing.seal(world, ref, "bidder1"))
     assert sealing.hand_in(world, ref, "bidder1", *made).accepted
@@ -524,6 +530,7 @@ def test_nobody_withdraws_anothers_bid(world: World, ref: str) -> None:
     assert standing(world, ref) == [statement_of(made[1])]
 
 
+@pytest.mark.rule("X-05")
 def test_withdrawing_ends_with_the_deadline(world: World, ref: str) -> None:
     made = {name: sealing.seal(world, ref, name) for name in ("bidder1", "bidder2")}
     for name, one in made.items():

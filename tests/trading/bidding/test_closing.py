@@ -140,6 +140,7 @@ def test_a_closing_after_an_outage_waits_for_the_supervisor(world: World, minute
             assert len(opening_set.list_bids(work, world.lot_in(work, ref)).bids) == 3
 
 
+@pytest.mark.rule("B-01", "9.2.failure")
 def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> None:
     ref = stages.bidding(world)
     for username in ("bidder1", "bidder2"):
@@ -160,6 +161,7 @@ def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> 
     assert lot_of(world, ref).state == "FAILED"
 
 
+@pytest.mark.rule("B-07")
 def test_a_withdrawn_third_bid_counts_as_none_and_works_fail_by_their_own_rule(world: World) -> None:
     ref = stages.bid(world, "WORKS")
     with world.view("clock") as view:
@@ -170,6 +172,16 @@ def test_a_withdrawn_third_bid_counts_as_none_and_works_fail_by_their_own_rule(w
     sealing.close(world, ref)
     lot = lot_of(world, ref)
     assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", "few_bidders", "B-07")
+
+
+@pytest.mark.rule("B-04")
+def test_an_inquiry_that_two_answered_has_failed(world: World) -> None:
+    ref = stages.bidding(world, "M5")
+    for username in ("bidder1", "bidder2"):
+        assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
+    sealing.close(world, ref)
+    lot = lot_of(world, ref)
+    assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", "few_bidders", "B-04")
 
 
 def test_nothing_is_listed_before_the_closing_tick_or_opens_at_or_twice(world: World) -> None:

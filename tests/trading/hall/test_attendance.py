@@ -36,6 +36,7 @@ def seen(world: World, ref: str, username: str = "host") -> tuple[list[str], lis
         ]
 
 
+@pytest.mark.rule("X-07")
 def test_the_window_opens_an_hour_before_the_deadline(world: World) -> None:
     ref = world.lot()
     world.take_part(ref)

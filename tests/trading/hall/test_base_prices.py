@@ -57,6 +57,7 @@ def listed(world: World, *, bound: bool = True) -> str:
     return ref
 
 
+@pytest.mark.rule("C-07")
 def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None:
     ref = listed(world)
     good = document(world, ref)
@@ -94,6 +95,7 @@ def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None
         publish(world, ref, good)
 
 
+@pytest.mark.rule("C-07")
 def test_nothing_is_bound_after_the_deadline_nor_published_unbound(world: World) -> None:
     ref = listed(world, bound=False)
     with pytest.raises(TooLate):

@@ -201,6 +201,7 @@ def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> N
     post(world, ref, "officer1", late)
 
 
+@pytest.mark.rule("X-08")
 def test_nothing_is_decrypted_while_officers_may_still_post(world: World) -> None:
     ref = stages.listed(world)
     for username in ALL[:4]:  # one more than needed, one may still come
@@ -217,6 +218,7 @@ def test_nothing_is_decrypted_while_officers_may_still_post(world: World) -> Non
     assert {v for _, v, _ in verdicts(world, ref)} == {"opened"}
 
 
+@pytest.mark.rule("X-06", "9.1.content")
 @pytest.mark.parametrize(
     ("came", "cause"),
     [
@@ -564,6 +566,7 @@ def opened(world: World) -> str:
     return str(stages.reach(world, "opened", build))
 
 
+@pytest.mark.rule("X-10")
 def test_minutes_want_signatures_confirmations_and_answers(world: World) -> None:
     ref = opened(world)
     with unchanged(world), pytest.raises(TooEarly) as refusal:

@@ -122,6 +122,7 @@ DOOR: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
+@pytest.mark.rule("X-04")
 @pytest.mark.parametrize("name", DOOR)
 def test_what_can_be_seen_without_keys_is_refused_at_the_door_with_a_signed_no(world: World, name: str) -> None:
     spoil, code = DOOR[name]

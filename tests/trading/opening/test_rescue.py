@@ -307,6 +307,7 @@ def test_findings_that_do_not_hold(world: World) -> None:
 # --- rulings and what follows -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("X-09")
 @pytest.mark.parametrize(
     ("cause", "result", "deposit"),
     [
@@ -378,6 +379,7 @@ def works_of_cheats(world: World, cheats: int) -> str:
     return ref
 
 
+@pytest.mark.rule("B-08", "X-09")
 @pytest.mark.parametrize(("cheats", "state", "failure"), [(2, "EVALUATION", None), (3, "FAILED", "all_revoked")])
 def test_works_go_on_with_one_bid_left_of_three(world: World, cheats: int, state: str, failure: str | None) -> None:
     ref = works_of_cheats(world, cheats)

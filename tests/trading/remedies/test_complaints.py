@@ -16,6 +16,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.deadlines import chain
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
 from trading.remedies import complaints, disputes
+from trading.rulebook import calendars
 
 MOMENT = timedelta(microseconds=1)
 
@@ -57,6 +58,7 @@ def sign(world: World, ref: str) -> None:
         contracts.record(work, lot, number="HT-1", amount_minor=price, signed_at=work.now)
 
 
+@pytest.mark.rule("T-23")
 def test_a_complaint_of_procurement_runs_fifteen_working_days_from_the_end_of_the_answer_term(world: World) -> None:
     """T-23, as `recompute deadline.chain` counts it; nobody complains before the answer or the end of its time."""
     ref = announced(world)
@@ -85,6 +87,7 @@ def test_a_complaint_of_procurement_runs_fifteen_working_days_from_the_end_of_th
         file(world, filed)
 
 
+@pytest.mark.rule("T-27", "T-27b")
 def test_works_count_ten_days_from_the_answer_and_the_body_thirty_from_taking_it_up(world: World) -> None:
     ref = stages.proposed(world, "WORKS")
     with world.work("agent") as work:
@@ -98,12 +101,17 @@ def test_works_count_ten_days_from_the_answer_and_the_body_thirty_from_taking_it
     complaint = file(world, filed)
     world.clock.advance(days=2)
     act(world, complaint, complaints.accept, suspend=False)
+    filed_on = local_day(world.now) - timedelta(days=2)
     with world.view("clock") as view:
-        held = complaints.complaint(view.session, complaint)
+        held, calendar = complaints.complaint(view.session, complaint), calendars.current(view.session)
+        assert held.decide_by is not None
+        assert local_day(held.examine_by - MOMENT) == calendar.add_working_days(filed_on, 3)
+        assert local_day(held.decide_by - MOMENT) == calendar.add_working_days(local_day(view.now), 30)
         assert held.reasons["decide_by"]["anchor"] == local_day(view.now).isoformat()
         assert held.reasons["decide_by"]["rule"] == "T-27b.decide"
 
 
+@pytest.mark.rule("T-23b")
 def test_what_is_suspended_stands_still_for_thirty_days_at_most(world: World) -> None:
     """GPL art. 57. Nobody but the supervisory body suspends, and a withdrawn complaint suspends nothing."""
     ref = announced(world)
@@ -119,7 +127,11 @@ def test_what_is_suspended_stands_still_for_thirty_days_at_most(world: World) ->
     with unchanged(world), pytest.raises(Conflict, match="complaint.stands_still"), world.work("buyer") as work:
         reopened.decide_again(work, world.lot_in(work, ref), ground="x")
     with world.view("clock") as view:
-        until = complaints.complaint(view.session, complaint).suspended_until
+        row, calendar = complaints.complaint(view.session, complaint), calendars.current(view.session)
+        assert row.decide_by is not None
+        assert local_day(row.examine_by - MOMENT) == calendar.add_working_days(local_day(view.now), 5)
+        assert local_day(row.decide_by - MOMENT) == calendar.add_working_days(local_day(view.now), 30)
+        until = row.suspended_until
         assert until is not None and local_day(until - MOMENT) - local_day(view.now) == timedelta(days=30)
     world.clock.set(until)
     sign(world, ref)

@@ -36,6 +36,7 @@ def state(world: World, ref: str) -> str:
         return disputes.objection(view.session, ref).state
 
 
+@pytest.mark.rule("T-22", "T-26")
 @pytest.mark.parametrize(
     ("regime", "kind", "rule", "due"),
     [
@@ -94,6 +95,7 @@ def test_who_answers_and_when(world: World) -> None:
         disputes.withdraw(work, disputes.objection(work.session, ref))
 
 
+@pytest.mark.rule("T-26")
 @pytest.mark.parametrize("end", ["answered", "withdrawn"])
 def test_works_are_not_opened_while_an_objection_to_the_documents_waits(world: World, end: str) -> None:
     """TReg art. 22: until it is answered the activity stops. The deadline stands, the bids stay sealed, nobody learns who bid."""

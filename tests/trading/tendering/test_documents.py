@@ -111,6 +111,7 @@ def test_versions_stand_side_by_side(world: World) -> None:
         assert [row.name for row in documents.standing(view.session, world.lot_in(view, ref))] == ["b.txt"]
 
 
+@pytest.mark.rule("A-03")
 def test_nobody_outside_gets_a_file_before_its_time(world: World) -> None:
     ref = world.lot("READY")
     with world.view("bidder1") as view, pytest.raises(NotFound):
@@ -131,6 +132,7 @@ def test_a_file_of_another_lot_is_not_handed_out(world: World) -> None:
         documents.document(view, world.lot_in(view, second), other.id)
 
 
+@pytest.mark.rule("9.2.corrections")
 def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None:
     ref = world.lot("BIDDING")
     blob = world.office.blobs.put([PDF + b"v2"])
@@ -144,6 +146,7 @@ def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None
         assert documents.document(view, lot, 1).version == 1
 
 
+@pytest.mark.rule("T-05", "N-09")
 def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world: World) -> None:
     ref = world.lot("BIDDING")
     blob = world.office.blobs.put([PDF + b"v2"])
@@ -163,6 +166,22 @@ def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world
     world.sign_policies(ref)
     with world.work("agent") as work:
         publication.amend(work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第三章更正")
+
+
+@pytest.mark.rule("T-05c")
+def test_an_inquiry_is_clarified_three_working_days_before(world: World) -> None:
+    ref = world.lot("BIDDING", "M5")
+    blob = world.office.blobs.put([PDF + b"v2"])
+
+    def amend(before: timedelta) -> None:
+        world.clock.set(DEADLINE - before)
+        with world.work("agent") as work:
+            publication.amend(work, world.lot_in(work, ref), name="询价通知书.pdf", blob=blob, text="更正")
+
+    amend(timedelta(days=5))  # Thursday; the deadline is on Tuesday
+    with pytest.raises(TooLate, match="lot.clarification_late") as refusal:
+        amend(timedelta(days=4))
+    assert refusal.value.facts["rule"] == "T-05c" and refusal.value.facts["latest"] == "2026-03-19"
 
 
 def test_only_the_agency_amends(world: World) -> None:

@@ -49,6 +49,7 @@ def test_question_and_answer_reach_everybody(world: World) -> None:
         ]
 
 
+@pytest.mark.rule("9.1.takers")
 def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
     ref = world.lot("BIDDING")
     answer(world, ask(world, ref))
@@ -76,6 +77,7 @@ def test_the_answer_may_restate_a_question_that_gives_its_asker_away(world: Worl
         )
 
 
+@pytest.mark.rule("T-20", "N-01", "N-03", "N-05")
 def test_the_term_of_the_answer_is_three_working_days(world: World) -> None:
     ref = world.lot("BIDDING")
     world.clock.set(world.now + timedelta(days=4))  # Friday 6 March
@@ -94,6 +96,7 @@ def test_questions_close_at_their_moment(world: World) -> None:
         ask(world, ref)
 
 
+@pytest.mark.rule("T-05")
 def test_an_answer_that_affects_bids_comes_in_time_or_the_deadline_moves(world: World) -> None:
     ref = world.lot("BIDDING")
     asked = ask(world, ref)

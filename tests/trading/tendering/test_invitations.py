@@ -50,6 +50,7 @@ def test_invited_are_chosen_by_code_or_name_all_or_none_before_the_notice(world:
     assert called(world, ref) == [one]
 
 
+@pytest.mark.rule("M9.3")
 def test_too_few_are_not_published_and_nobody_is_added_afterwards(world: World) -> None:
     """Rule M9.3."""
     ref = world.lot("READY", "M9")
@@ -108,6 +109,7 @@ def test_only_the_invited_take_part_and_read_whatever_the_rows_say(world: World)
     assert named == {("invitation", "chosen"), ("invitation", "party_id")}
 
 
+@pytest.mark.rule("M2.3")
 def test_the_invited_are_drawn_by_lot_and_nobody_else_gets_in(engine: Engine, tmp_path: Path) -> None:
     """Rules M2.3, M2.3.pool; GPL art. 34: the agency freezes the list, centre and purchaser play the draw, the notice follows."""
     world = World(engine, tmp_path, bidders=6)

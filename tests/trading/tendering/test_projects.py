@@ -36,6 +36,7 @@ INQUIRY: dict[str, Any] = {
 }
 
 
+@pytest.mark.rule("A-05")
 def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
     ref = world.project("FILED", **BARE)
     with world.work("clerk") as work:
@@ -47,6 +48,7 @@ def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
         assert {gap["rule"] for gap in row.gaps} == {"A-01", "A-06"}
 
 
+@pytest.mark.rule("A-01", "R-08")
 @pytest.mark.parametrize("field", projects.CHECKED)
 def test_each_missing_paper_is_named_and_stops_acceptance(world: World, field: str) -> None:
     ref = world.project("FILED", **(INQUIRY if field in CHOSEN else {}) | {field: (BARE | CHOSEN)[field]})
@@ -67,6 +69,7 @@ def test_works_need_no_intention_and_no_agency_no_agreement(world: World) -> Non
         assert projects.gaps(made, work.now) == []
 
 
+@pytest.mark.rule("R-07", "R-08", "N-07")
 def test_an_inquiry_needs_its_ground_and_from_the_threshold_on_a_consent(world: World) -> None:
     """GPL art. 32; rules R-07, R-08."""
     with world.work("buyer") as work:
@@ -94,12 +97,14 @@ def test_a_method_refuses_what_its_article_does_not_allow(world: World) -> None:
     ]
 
 
+@pytest.mark.rule("A-04")
 def test_a_complete_filing_cannot_be_returned(world: World) -> None:
     ref = world.project("FILED")
     with pytest.raises(Invalid, match="project.nothing_missing"), world.work("clerk") as work:
         projects.return_with_gaps(work, projects.project(work.session, ref))
 
 
+@pytest.mark.rule("A-02")
 def test_a_clerk_may_note_completeness_and_nothing_else(world: World) -> None:
     ref = world.project("FILED")
     with pytest.raises(Invalid, match="project.note_field"), world.work("clerk") as work:
@@ -115,6 +120,7 @@ def test_a_clerk_may_note_completeness_and_nothing_else(world: World) -> None:
         assert row.gaps == [{"field": "funds", "code": "project.gap_unreadable", "rule": "A-01", "note": "第2页看不清"}]
 
 
+@pytest.mark.rule("A-05")
 def test_returned_edited_filed_again_keeps_the_count_and_the_first_filing(world: World) -> None:
     ref = world.project("FILED", funds="")
     first = world.now

@@ -36,6 +36,7 @@ def edit(world: World, ref: str, **changes: Any) -> None:
         tenders.edit_lot(work, world.lot_in(work, ref), **changes)
 
 
+@pytest.mark.rule("T-01")
 def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
     ref = world.lot("READY")
     done = world.publish(ref)
@@ -93,13 +94,16 @@ def test_an_untouched_lot_hears_everything_at_once(world: World) -> None:
     assert set(found) == {"need", "qualification", "contact", "place", "deadline", "scheme", "documents", "officers"}
 
 
-def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World) -> None:
-    ref = world.lot("DRAFTED")
+@pytest.mark.rule("T-03")
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World, regime: str) -> None:
+    ref = world.lot("DRAFTED", regime)
     world.prepare(ref, deadline=DEADLINE - timedelta(days=4))  # 18 days
     fault = refused(world, ref)["bid_deadline"]
     assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-03", "2026-03-22")
 
 
+@pytest.mark.rule("N-08")
 def test_exactly_twenty_days_warns(world: World) -> None:
     ref = world.lot("DRAFTED")
     world.prepare(ref, deadline=DEADLINE - timedelta(days=2))  # Sunday 22 March
@@ -110,6 +114,7 @@ def test_exactly_twenty_days_warns(world: World) -> None:
     }
 
 
+@pytest.mark.rule("A-06", "M1.7", "D-01")
 def test_many_breaches_come_together(world: World) -> None:
     """Deadline too near, opening not at the deadline, intention too late, deposit over its cap."""
     ref = world.lot("DRAFTED", deposit=yuan("60000.01"))
@@ -124,6 +129,32 @@ def test_many_breaches_come_together(world: World) -> None:
         "D-01",
     }
     assert found["deposit"]["cap"] == "60000.00"
+
+
+@pytest.mark.rule("T-04c", "T-01b")
+def test_an_inquiry_is_public_for_three_working_days_and_answered_no_sooner(world: World) -> None:
+    ref = world.lot("DRAFTED", "M5")
+    with world.work("agent") as work:
+        soon = world.now.replace(second=0, microsecond=0) + timedelta(days=2)
+        tenders.plan(work, world.lot_in(work, ref), deadline=soon)
+    fault = refused(world, ref)["bid_deadline"]
+    assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-04c", "2026-03-05")
+    until = world.publish(world.lot("READY", "M5")).notice.until
+    assert until is not None and until.isoformat() == "2026-03-05T16:00:00+00:00"
+
+
+@pytest.mark.rule("M7.7", "D-02")
+def test_works_open_at_the_deadline_and_their_deposit_has_a_ceiling(world: World) -> None:
+    project = world.project(regime="WORKS", budget=yuan("60000000"))
+    large = {"budget": yuan("50000000"), "ceiling": yuan("50000000"), "deposit": yuan("800000.01")}
+    with world.work("agent") as work:
+        lots = [world.lot_fields("WORKS") | large]
+        made = tenders.draft_tender(work, projects.project(work.session, project), title="一标段", lots=lots)
+        tenders.plan(work, made.lots[0], deadline=DEADLINE, opens_at=DEADLINE + timedelta(hours=1))
+        ref = made.lots[0].ref
+    found = refused(world, ref)
+    assert found["opening"]["rule"] == "M7.7"
+    assert (found["deposit"]["rule"], found["deposit"]["cap"]) == ("D-02.works_construction", "800000.00")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +216,7 @@ def test_dates_moved_after_signing_must_be_signed_again(world: World) -> None:
     world.publish(ref)
 
 
+@pytest.mark.rule("C-02")
 def test_money_of_lots(world: World) -> None:
     with pytest.raises(Invalid) as refusal:
         world.lot("DRAFTED", ceiling=yuan("3000000.01"))
@@ -374,6 +406,7 @@ def test_a_deadline_never_moves_nearer(world: World) -> None:
     assert [fault.code for fault in refusal.value.faults] == ["lot.not_later"]
 
 
+@pytest.mark.rule("B-03", "9.2.failure")
 def test_termination_needs_the_purchaser_and_a_reason(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(NotAllowed), world.work("agent") as work:
@@ -386,6 +419,7 @@ def test_termination_needs_the_purchaser_and_a_reason(world: World) -> None:
         assert world.lot_in(work, ref).state == "TERMINATED"
 
 
+@pytest.mark.rule("B-02")
 def test_failing_has_a_ground_a_notice_and_a_next_round(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(WrongStep), world.work("clock") as work:

@@ -28,6 +28,7 @@ def proved(answer: dict[str, Any]) -> dict[str, bool | None]:
     return {claim["name"]: claim["ok"] for claim in answer["claims"]}
 
 
+@pytest.mark.rule("Y-07", "9.4")
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
 def test_every_claim_of_a_whole_tender_holds(finished: dict[str, play.Finished], regime: str) -> None:
     answer = verify_bundle(finished[regime].audit)

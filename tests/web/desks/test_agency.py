@@ -77,6 +77,7 @@ def test_each_declared_procedure_of_a_regime_is_offered(rooms: Rooms, agent: Per
             assert projects.project(view.session, ref).method == method
 
 
+@pytest.mark.rule("R-08")
 def test_an_inquiry_says_its_ground_and_its_consent_on_every_page(rooms: Rooms, agent: Person) -> None:
     """GPL art. 32; rules R-07, R-08: from the draft to what the clerk checks."""
     fields = DRAFT | {"purchaser": purchaser_code(rooms), "budget": "300 万元", "method.GP": "M5"}
@@ -106,6 +107,7 @@ def test_an_inquiry_says_its_ground_and_its_consent_on_every_page(rooms: Rooms, 
 # --- the whole road -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("A-01", "A-04", "A-05", "T-03", "E-01", "E-03")
 def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Person) -> None:
     world, clerk = rooms.world, rooms.person("clerk")
     where = done(
@@ -395,6 +397,7 @@ def test_every_fault_of_a_draft_is_told_at_once_and_what_was_typed_is_kept(rooms
     assert 'value="130205"' in answer.text and 'value="三百万"' in answer.text
 
 
+@pytest.mark.rule("R-03")
 def test_works_in_the_regime_of_government_procurement_are_refused_with_the_rule(rooms: Rooms, agent: Person) -> None:
     told = errors(
         send(
@@ -546,6 +549,7 @@ def test_a_question_is_answered_to_everybody(rooms: Rooms, agent: Person) -> Non
     assert "acts/answer" not in agent.get(page).text
 
 
+@pytest.mark.rule("T-05")
 def test_a_late_clarification_names_the_deadline_to_extend_to_and_keeps_the_answer(rooms: Rooms) -> None:
     world, ref = rooms.world, rooms.world.lot("BIDDING")
     world.clock.advance(days=12)
@@ -637,6 +641,7 @@ def test_qualifications_are_found_bid_by_bid(rooms: Rooms) -> None:
     assert lot_of(rooms, ref).state == "EVALUATION"
 
 
+@pytest.mark.rule("X-13")
 def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
     world = rooms.world
     evaluation_steps.library(world)
@@ -690,6 +695,7 @@ def clock_text(rooms: Rooms) -> str:
     return (rooms.world.now + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
 
 
+@pytest.mark.rule("T-17", "T-26")
 @pytest.mark.parametrize("is_upheld", [False, True])
 def test_works_candidates_are_published_before_the_decision(rooms: Rooms, is_upheld: bool) -> None:
     world = rooms.world

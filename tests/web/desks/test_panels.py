@@ -16,6 +16,7 @@ from tests.web.desks.rooms import JSON, Rooms
 NAMES = [f"专家{number}" for number in range(1, 13)]
 
 
+@pytest.mark.rule("P-02")
 def test_a_request_is_told_every_fault_at_once(rooms: Rooms) -> None:
     ref, clerk = opened(rooms), rooms.person("clerk")
     assert f'href="{CENTRE}{ref}"' in clerk.get("/centre").text  # a lot that wants its panel is a duty

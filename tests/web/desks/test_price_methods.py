@@ -75,6 +75,7 @@ def concluded(rooms: Rooms, ref: str, chair: Member, members: list[Member]) -> N
     done(send(chair.person, chair.base + "/report", "conclude"))
 
 
+@pytest.mark.rule("2.8", "E-07b", "E-21")
 @pytest.mark.parametrize(
     ("regime", "method", "called"), [("GP", "GP_LOWEST", "评审价"), ("WORKS", "WK_LOWEST", "经评审的投标价")]
 )
@@ -163,6 +164,7 @@ def test_two_envelopes_are_fixed_opened_and_ranked_without_a_sheet(rooms: Rooms)
     assert {row["total"] for row in ranking} == {"2750000.00", "2710000.00", "2720000.00"}
 
 
+@pytest.mark.rule("E-00", "E-21", "E-22")
 def test_a_price_changes_only_as_the_method_and_the_documents_say(rooms: Rooms) -> None:
     silent = {key: value for key, value in SCHEMES["WK_LOWEST"].items() if key != "adjustments"}
     world = rooms.world
@@ -256,6 +258,7 @@ def test_the_agency_chooses_a_method_and_what_it_typed_stays(rooms: Rooms) -> No
     assert "最低评标价法" in told and "E-06" in told
 
 
+@pytest.mark.rule("2.8")
 def test_works_by_price_must_be_of_common_technology(rooms: Rooms) -> None:
     ref, agent = rooms.world.lot("DRAFTED", "WORKS"), rooms.person("agent")
     page = f"/agency/lots/{ref}/scheme"

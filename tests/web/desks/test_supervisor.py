@@ -40,6 +40,7 @@ def house(engine: Engine, tmp_path: Path) -> tuple[MoneyRoom, Rooms]:
     return MoneyRoom(world, tmp_path / "bank.db"), open_rooms(world, tmp_path)
 
 
+@pytest.mark.rule("T-11")
 def test_a_limit_that_runs_then_is_broken_then_kept_late(house: tuple[MoneyRoom, Rooms]) -> None:
     room, rooms = house
     ref, _subs = room.paid_lot("GP")

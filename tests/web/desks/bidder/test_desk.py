@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from crypto.receipts import check_words, number_of, verify_receipt
 from crypto.signatures import payload_of
 from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
 from trading.kernel import log
+from trading.kernel.money import Money
 from trading.tendering.tenders import Lot
 from web.words import formatting
 
@@ -393,3 +394,21 @@ def test_confirming_inside_the_window_is_said_once(rooms: Rooms) -> None:
     assert "confirmed" in person.get(f"/bidder/lots/{ref}/opening?lang=en").text
     again = person.act(f"/bidder/lots/{ref}/acts/confirm", page=f"/bidder/lots/{ref}/opening", json=True)
     assert again.status_code == 409
+
+
+@pytest.mark.rule("T-24")
+def test_an_objection_to_documents_of_works_ends_ten_days_before_the_deadline(rooms: Rooms) -> None:
+    ref = rooms.world.lot("BIDDING", "WORKS", deposit=Money.zero())
+    rooms.world.take_part(ref, "bidder1")
+    end = datetime(2026, 3, 14, 16, tzinfo=UTC)  # the deadline is on 24 March
+
+    def filed(at: datetime) -> int:
+        rooms.world.clock.set(at)
+        bidder = rooms.person("bidder1", "bidder-signer")
+        page = f"/bidder/lots/{ref}/objection"
+        return bidder.act(
+            f"/bidder/lots/{ref}/acts/object", page=page, stage="documents", text="指向单一品牌"
+        ).status_code
+
+    assert filed(end - timedelta(seconds=1)) == 303
+    assert filed(end) in (409, 422)

@@ -152,6 +152,7 @@ def test_before_the_hour_the_hall_is_the_same_whatever_has_come(world: World, ap
         assert all(code not in face and "投标单位" not in face for face in faces())
 
 
+@pytest.mark.rule("X-07", "X-08", "X-10")
 def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Flask) -> None:
     ref = closed(world)
     host, public = Seat(world, app, "host"), Seat(world, app)

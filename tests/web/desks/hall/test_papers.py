@@ -56,6 +56,7 @@ def sign(world: World, ref: str, username: str) -> None:
         opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
 
 
+@pytest.mark.rule("X-14", "Y-08")
 def test_papers_are_made_stamped_and_checked_without_this_platform(world: World, app: Flask, tmp_path: Path) -> None:
     with tsa.authority(tmp_path / "tsa") as authority:
         house = app.extensions["bidhall"]

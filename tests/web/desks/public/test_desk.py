@@ -42,6 +42,7 @@ def text_of(guest: FlaskClient, path: str, status: int = 200) -> str:
     return answer.text
 
 
+@pytest.mark.rule("C-01")
 def test_a_lot_shows_its_road_facts_files_and_rights(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING")
     page = text_of(guest, f"/lots/{ref}")
@@ -64,6 +65,7 @@ def test_a_lot_shows_its_road_facts_files_and_rights(rooms: Rooms, guest: FlaskC
     assert "Stages and legal limits" in english and "≥20 days" in english and "any 3 of 5 holders open" in english
 
 
+@pytest.mark.rule("T-24")
 def test_works_count_their_own_terms(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING", "WORKS", deposit=Money.zero())
     page = text_of(guest, f"/lots/{ref}")

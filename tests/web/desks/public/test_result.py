@@ -89,6 +89,7 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(
     assert "Why this bidder" in english and "Technical plan" in english and "Below the budget" in english
 
 
+@pytest.mark.rule("T-25", "P-44")
 def test_works_show_candidates_and_no_panel_before_the_award(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     ref = stages.proposed(world, "WORKS")
@@ -117,6 +118,7 @@ def test_works_show_candidates_and_no_panel_before_the_award(rooms: Rooms, guest
     )
 
 
+@pytest.mark.rule("E-24")
 def test_a_rejected_bid_stands_with_clause_and_votes(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     evaluation_steps.library(world)

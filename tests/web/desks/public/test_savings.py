@@ -41,6 +41,7 @@ def test_an_empty_platform_says_so(guest: FlaskClient) -> None:
     assert json.loads(guest.get("/savings?format=json").data)["transactions"] == 0
 
 
+@pytest.mark.rule("ST-03")
 def test_failed_rounds_are_counted_apart(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     ref = world.lot("BIDDING")
@@ -63,6 +64,7 @@ def test_failed_rounds_are_counted_apart(rooms: Rooms, guest: FlaskClient) -> No
     )
 
 
+@pytest.mark.rule("ST-02")
 def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     evaluation_steps.library(world)
