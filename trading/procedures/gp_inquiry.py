@@ -1,5 +1,7 @@
 """M5, inquiry: goods of uniform specification by one price each, under the Government Procurement Law (询价)."""
 
+from dataclasses import replace
+
 from trading.procedures.gp_shared import (
     ABNORMAL_PRICES,
     AWARD_RULE,
@@ -117,7 +119,7 @@ PROCEDURE = Procedure(
         CONTRACT,
     ),
     remedies=REMEDIES,
-    money=MONEY,
+    money=replace(MONEY, grounds=("D-42",)),
     ceiling=RuleRef("C-04"),
     ceiling_within=RuleRef("C-02"),
     consortium="GPReg art. 22",

@@ -68,7 +68,7 @@ REMEDIES = Remedies(
 )
 MONEY = Money(
     refunds=(Refund("award_notice_sent_losers", ANNOUNCED, losers=True), Refund("contract_signed_winner", SIGNED)),
-    grounds=("D-42", "D-43"),
+    grounds=("D-43",),
     goes_to="treasury",
     missing="E-25",
 )

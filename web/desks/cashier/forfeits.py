@@ -59,7 +59,7 @@ def ground_words(rule: str) -> str:
         "D-40": _("took the bid back after the deadline"),
         "D-41": _("will not sign the contract, or adds conditions"),
         "D-42": _("took the bid back while it was valid, or will not sign"),
-        "D-43": _("another ground the tender documents name"),
+        "D-43": _("a ground the tender documents name"),
         "D-44": _("bid not opened by the bidder's own fault, so revoked"),
     }.get(rule, rule)
 
