@@ -32,6 +32,7 @@ _ACTS = (
             "medium",
             "open_tender",
             "invitees",
+            "invitation_pool",
         ),
     ),
     ("deposit", ("bid_deposit", "performance_deposit", "deposit", "late_fee", "interest")),
