@@ -193,6 +193,7 @@ NOT = (
     "/probe",
     "/live",
     "/town",
+    "/rehearsal",
 )
 
 

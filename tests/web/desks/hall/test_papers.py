@@ -222,8 +222,8 @@ def test_a_worker_forked_from_a_server_that_has_set_a_paper_sets_papers(world: W
     """As with `make run`: the town is filled, papers and all, by the process that then forks the workers."""
     ref = read_out(world)
     before = (
-        "from tests.web.papers.test_typesetter import AT, PAPER\nfrom web.papers import printing\n"
-        "assert printing.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')"
+        "from tests.web.papers.test_typesetter import AT, PAPER\nfrom web.papers.typesetter import SETTER\n"
+        "assert SETTER.compile('hall.typ', PAPER, at=AT).startswith(b'%PDF-')"
     )
     with hatchery() as nest:
         house = house_of(world, tmp_path)
