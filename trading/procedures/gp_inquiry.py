@@ -1,48 +1,39 @@
-"""M5, inquiry: goods of uniform specification by one price each, under the Government Procurement Law (询价)."""
+"""M5, inquiry: goods of uniform specification by one price each, under the Government Procurement Law (询价).
+
+As the open tender, but that the inquiry panel reviews qualification too and the lowest price wins (GPL arts. 32, 40).
+"""
 
 from dataclasses import replace
 
-from trading.procedures.gp_shared import (
-    ABNORMAL_PRICES,
-    AWARD_RULE,
-    CHOSEN,
-    CONTRACT_RULE,
-    FILING,
-    LAW,
-    MONEY,
-    REMEDIES,
-)
+from trading.procedures import gp_open_tender
+from trading.procedures.gp_shared import CHOSEN
 from trading.procedures.procedure import (
     CONFORMITY,
     Ground,
-    Intake,
     Minimum,
     PanelRule,
     Path,
-    Procedure,
     PublicStage,
     Review,
     RuleRef,
     Words,
 )
-from trading.procedures.shared import AWARD, CONTRACT, OPENING_RECORD, RESULT, TENDER
 from trading.procedures.vocabulary import responses
-from trading.rulebook import GP
 
-PROCEDURE = Procedure(
+_OPEN = gp_open_tender.PROCEDURE
+
+PROCEDURE = replace(
+    _OPEN,
     id="M5",
-    regime=GP,
     name=Words("询价", "Inquiry"),
-    law=LAW,
     scope=Words(
         "规格、标准统一，现货充足且价格变化幅度小的货物；一次报价，不得更改（M5）",
         "Goods of uniform specification, in ample stock, whose price moves little; one price, never changed (M5)",
     ),
-    intake=Intake(
+    intake=replace(
+        _OPEN.intake,
         categories=("GOODS",),
-        kinds=("",),
-        transaction_category="D99",
-        filing=(*FILING, *CHOSEN),
+        filing=(*_OPEN.intake.filing, *CHOSEN),
         grounds=(Ground("standard_goods", "GPL art. 32"),),
         limits="GPL art. 32",
     ),
@@ -109,22 +100,7 @@ PROCEDURE = Procedure(
         large_by_nature=False,
     ),
     evaluation=("GP_LOWEST",),
-    award=AWARD_RULE,
-    contract=CONTRACT_RULE,
-    notices=(
-        TENDER,
-        OPENING_RECORD,
-        RESULT,
-        AWARD,
-        CONTRACT,
-    ),
-    remedies=REMEDIES,
-    money=replace(MONEY, grounds=("D-42",)),
-    ceiling=RuleRef("C-04"),
-    ceiling_within=RuleRef("C-02"),
-    consortium="GPReg art. 22",
-    intention=RuleRef("A-06"),
-    abnormal_prices=ABNORMAL_PRICES,
+    money=replace(_OPEN.money, grounds=("D-42",)),
     vocabulary=responses(
         documents="询价通知书",
         notice=("询价公告", "Inquiry notice"),
