@@ -6,11 +6,14 @@ files, and the database where it lies elsewhere.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
 
+from trading.kernel.errors import Refusal
 from web.settings import Settings
 
 OTHERS = 0o077
@@ -22,6 +25,23 @@ BESIDE = ("", "-wal", "-shm")
 def make(folder: Path) -> None:
     """A folder of ours, made where it is not there. One that is there keeps its mode (``narrow``)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def held(folder: Path, lock: str, *, busy: Refusal, unwritable: Refusal) -> Iterator[None]:
+    """A folder of ours, made where it is not there, for one process at a time by a file ``lock`` in it. Raises: ``unwritable`` where it
+    cannot be made, ``busy`` where another process holds it."""
+    try:
+        make(folder)
+        door = (folder / lock).open("a+", encoding="ascii")
+    except OSError as error:
+        raise unwritable from error
+    with door:
+        try:
+            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise busy from error
+        yield
 
 
 def wide(settings: Settings) -> list[Path]:

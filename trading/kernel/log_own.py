@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -44,7 +45,7 @@ def check(session: Session, platform: str, keys: PlatformKeys) -> None:
     first = session.scalar(select(LogTick.checkpoint).order_by(LogTick.tick).limit(1))
     if first is not None:
         _check_checkpoint(first, log.log_key(platform, keys), platform)
-    elif (stored := _first_name(session, keys)) not in ("", platform):
+    elif (stored := str(first_record(session, keys.public).get("platform", ""))) not in ("", platform):
         raise NotReady("log.foreign_name", stored=stored, platform=platform)
     entry = session.scalar(select(LogEntry.envelope).order_by(LogEntry.id).limit(1))
     if entry is not None:
@@ -71,8 +72,8 @@ def begin(office: Office) -> None:
         check(view.session, office.platform, office.keys)
 
 
-def _first_name(session: Session, keys: PlatformKeys) -> str:
-    """The name in the first signed record, before there is a checkpoint; "" where there is none that can be read."""
+def first_record(session: Session, public: bytes) -> dict[str, Any]:
+    """The first record of a log, as the platform with this key signed it; {} where there is none, or it is somebody else's."""
     row = session.execute(
         select(LogEntry.envelope, ActRecord.payload)
         .join(ActRecord, ActRecord.entry_hash == LogEntry.c)
@@ -81,11 +82,11 @@ def _first_name(session: Session, keys: PlatformKeys) -> str:
     ).first()
     try:
         if row is None:
-            return ""
-        entry, _ = ticks.open_entry(json.loads(row[0]), (keys.public,))
-        return str(json.loads(row[1])["platform"]) if entry["statement"] == document_hash(row[1].encode()) else ""
+            return {}
+        entry, _ = ticks.open_entry(json.loads(row[0]), (public,))
+        return dict(json.loads(row[1])) if entry["statement"] == document_hash(row[1].encode()) else {}
     except (CryptoError, ValueError, LookupError, TypeError):
-        return ""
+        return {}
 
 
 def _check_checkpoint(note: str, key: checkpoints.NoteKey, platform: str) -> None:

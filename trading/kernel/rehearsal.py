@@ -12,15 +12,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crypto import checkpoints, rehearsals, ticks
-from crypto.errors import CryptoError
-from crypto.signatures import document_hash
+from crypto import checkpoints, rehearsals
 from trading.kernel import audit, log_own, signed
 from trading.kernel.access import CLOCK, Act
-from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotAllowed, NotFound
 from trading.kernel.moved_clock import MovedClock
@@ -55,27 +51,13 @@ class Word:
     mine: bool
 
 
-def first_act(session: Session, public: bytes) -> str:
-    """The act of the first record of a log, as the platform with this key signed it; "" where there is none, or it is somebody else's."""
-    row = session.execute(
-        select(LogEntry.envelope, ActRecord.payload)
-        .join(ActRecord, ActRecord.entry_hash == LogEntry.c)
-        .order_by(LogEntry.id)
-        .limit(1)
-    ).first()
-    try:
-        if row is None:
-            return ""
-        entry, _ = ticks.open_entry(json.loads(row[0]), (public,))
-        return str(json.loads(row[1])["act"]) if entry["statement"] == document_hash(row[1].encode()) else ""
-    except (CryptoError, ValueError, LookupError, TypeError):
-        return ""
-
-
 def is_one(view: View) -> bool:
     """Whether this platform is a rehearsal, by the first record of its log."""
     office = view.office
-    return rehearsals.is_name(office.platform) and first_act(view.session, office.keys.public) == log_own.REHEARSAL
+    return (
+        rehearsals.is_name(office.platform)
+        and log_own.first_record(view.session, office.keys.public).get("act") == log_own.REHEARSAL
+    )
 
 
 def require(view: View) -> MovedClock:

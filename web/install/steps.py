@@ -7,7 +7,6 @@ are made for accounts that nobody has signed in to yet.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -48,16 +47,8 @@ def alone(data: Path) -> Iterator[None]:
     ``rehearsal.no_init``."""
     if (data / REHEARSAL_FACTS).exists():
         raise NotReady("rehearsal.no_init", data=str(data))
-    try:
-        private.make(data)
-        held = (data / LOCK).open("a+", encoding="ascii")
-    except OSError as error:
-        raise NotReady("init.folder_unwritable", path=str(data)) from error
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NotReady("init.running", data=str(data)) from error
+    busy, unwritable = NotReady("init.running", data=str(data)), NotReady("init.folder_unwritable", path=str(data))
+    with private.held(data, LOCK, busy=busy, unwritable=unwritable):
         strangers = sorted(one.name for one in data.iterdir() if one.name != LOCK)
         if strangers and not (data / STATE).exists():
             (data / LOCK).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from tests.web.conftest import House, marks
 from tests.web.rehearse.kit import NAME, card_of, made
-from trading.kernel import rehearsal
+from trading.kernel import log_own, rehearsal
 from trading.kernel.access import CLOCK, Act, Actor, Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.clock import floor_second
@@ -193,8 +193,8 @@ def test_no_real_platform_has_such_a_clock(house: House) -> None:
 def test_a_marked_name_over_a_log_that_began_otherwise_moves_nothing(office: Office) -> None:
     """What decides is the first record: with its signature gone, or another act in it, there is no such clock."""
     with office.view(CLOCK) as view:
-        assert rehearsal.first_act(view.session, office.keys.public) == "platform.rehearsal"
-        assert rehearsal.first_act(view.session, bytes(32)) == ""
+        assert log_own.first_record(view.session, office.keys.public)["act"] == "platform.rehearsal"
+        assert log_own.first_record(view.session, bytes(32)) == {}
     with office.engine.begin() as line:
         for trigger in line.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
             line.exec_driver_sql(f'DROP TRIGGER "{trigger}"')

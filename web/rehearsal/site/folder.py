@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -75,16 +74,9 @@ def check_site(site: Settings) -> None:
 def alone(folder: Path) -> Iterator[None]:
     """One `rehearse` in a folder at a time. Refuses: NotReady ``rehearsal.running``, ``rehearsal.folder_unwritable``."""
     made = not folder.exists()
-    try:
-        private.make(folder)
-        held = (folder / LOCK).open("a+", encoding="ascii")
-    except OSError as error:
-        raise NotReady("rehearsal.folder_unwritable", path=str(folder)) from error
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NotReady("rehearsal.running", folder=str(folder)) from error
+    busy = NotReady("rehearsal.running", folder=str(folder))
+    unwritable = NotReady("rehearsal.folder_unwritable", path=str(folder))
+    with private.held(folder, LOCK, busy=busy, unwritable=unwritable):
         try:
             yield
         finally:
