@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +12,6 @@ from trading import procedures
 from trading.kernel.calendar import local_day, packaged_calendar
 from trading.kernel.errors import Refusal
 from trading.kernel.exact import number
-from trading.rulebook import Rulebook
 from web.verifier import course
 from web.verifier.material import Document, Material
 from web.verifier.score_claims import price_changes
@@ -150,7 +148,7 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
 
 def _check_term(material: Material, rule: str, since: str, until: str, *, least: bool, what: str) -> None:
     """``until`` must be before the end of the rule's period (``least``: not before it). A year with no calendar here is not judged."""
-    book = Rulebook.from_snapshot(json.loads(material.archive.read("rules/rulebook.json")))
+    book = material.rulebook
     try:
         term = book.term(rule, local_day(_moment(since)), packaged_calendar())
     except Refusal as refusal:

@@ -5,8 +5,10 @@ A document is found by its hash, never by its file's name: what an entry's state
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from crypto.errors import CryptoError
@@ -15,6 +17,7 @@ from crypto.policies import policy_id
 from crypto.policy_lines import Generation, generations
 from crypto.ticks import ProvenTick
 from crypto.trust import Trust
+from trading.rulebook import Rulebook
 from web.verifier.archive import Archive
 from web.verifier.findings import Findings
 
@@ -93,6 +96,11 @@ class Material:
     @property
     def audit(self) -> bool:
         return self.archive.index.get("profile") == "audit"
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """The rules the lot was published under. Refuses: Invalid ``rulebook.snapshot_altered``, ``rulebook.snapshot_format``."""
+        return Rulebook.from_snapshot(json.loads(self.archive.read("rules/rulebook.json")))
 
     def of_event(self, *events: str, envelope: str | None = None) -> list[Entry]:
         """Entries by event (of one envelope), in the order of their ticks."""

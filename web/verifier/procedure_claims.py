@@ -7,7 +7,6 @@ and that nobody bid who was not invited (rules M2.3, M9.3).
 from __future__ import annotations
 
 import datetime as dt
-import json
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +15,6 @@ from trading import procedures
 from trading.kernel.calendar import local_day
 from trading.kernel.exact import number
 from trading.procedures import Procedure
-from trading.rulebook import Rulebook
 from web.verifier import course
 from web.verifier.draw_claims import pool_of
 from web.verifier.material import Document, Material
@@ -53,10 +51,11 @@ def _check_method(material: Material, law: Procedure, notice: dict[str, Any]) ->
     if ground is None:
         findings.fault(CLAIM, CODE, f"{law.id} is chosen without a ground in law")
         return
-    book = Rulebook.from_snapshot(json.loads(material.archive.read("rules/rulebook.json")))
     needed = {
         one.field
-        for one in law.intake.needed(book, number(body["budget"], "budget"), by_agency=True, ground=ground.code)
+        for one in law.intake.needed(
+            material.rulebook, number(body["budget"], "budget"), by_agency=True, ground=ground.code
+        )
     }
     consent = ""
     if "consent_no" in needed:
@@ -78,8 +77,7 @@ def _check_invited(material: Material, law: Procedure) -> None:
             findings.fault(CLAIM, CODE, "the record of the invitations is missing")
         return
     assert law.invitation is not None
-    book = Rulebook.from_snapshot(json.loads(material.archive.read("rules/rulebook.json")))
-    count, least = len(records[0].value["facts"]["invited"]), book.rule(law.invitation.least).whole
+    count, least = len(records[0].value["facts"]["invited"]), material.rulebook.rule(law.invitation.least).whole
     if len(records) > 1:
         findings.fault(CLAIM, CODE, "invited more than once")
     if count < least:

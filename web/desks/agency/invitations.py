@@ -24,6 +24,7 @@ def invited_page(ref: str, form: Form | None = None) -> str:
         rule = procedure_of(lot).invitation
         if rule is None:
             raise WrongStep("invitation.open_method", ref=ref)
+        book, pool = planning.book_of(lot, view.now), invitations.pool(view.session, lot)
         card = lot_cards.card_of(view, lot)
         return show_lot(
             "agency/lot_invited.html",
@@ -32,13 +33,13 @@ def invited_page(ref: str, form: Form | None = None) -> str:
             _("Who is invited"),
             form=form or Form.blank(version=lot.version),
             strike=Form.blank(version=lot.version),
-            count=len(invitations.invited(view.session, lot)),
-            least=planning.book_of(lot, view.now).rule(rule.least).whole,
+            count=sum(row.chosen for row in pool),
+            least=book.rule(rule.least).whole,
             rule=str(rule.least),
             drawn=invitations.is_drawn(lot),
             draw=draws.find(view.session, lot, "invited"),
-            pool=[(row.party.code, row.party.name, row.chosen) for row in invitations.pool(view.session, lot)],
-            times=planning.book_of(lot, view.now).rule(rule.pool).value if rule.pool else "",
+            pool=[(row.party.code, row.party.name, row.chosen) for row in pool],
+            times=book.rule(rule.pool).value if rule.pool else "",
             may_draw=may(view.actor, Act.DRAW_TAKE_PART),
         )
 

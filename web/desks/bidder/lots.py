@@ -51,6 +51,7 @@ def lot(ref: str, form: Form | None = None) -> str:
         taking = participants.find(view.session, row, parties.own_party(view))
         card = lot_cards.card_of(view, row)
         if taking is None:
+            invited = invitations.may_read(view, row)
             return render(
                 "bidder/join.html",
                 card=card,
@@ -58,9 +59,9 @@ def lot(ref: str, form: Form | None = None) -> str:
                 gap=restored_queries.gap_of_lot(view, row),
                 crumbs=lot_crumbs(ref),
                 now=view.now,
-                invited=invitations.may_read(view, row),
+                invited=invited,
                 may_join=can(Act.LOT_TAKE_PART)
-                and invitations.may_read(view, row)
+                and invited
                 and card.state in ("NOTICE", "BIDDING")
                 and bool(card.deadline and view.now < card.deadline),
             )

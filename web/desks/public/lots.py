@@ -217,6 +217,7 @@ def lot(ref: str) -> str:
         policy = officers.find_policy(view.session, row)
         cap, cap_rule = deposit_cap(row.project, row.budget, book_of(row, view.now))
         road = public_stages.stages(view, row, told, first)
+        may_read = invitations.may_read(view, row)
         values = {
             "card": card,
             "stages": road,
@@ -240,9 +241,9 @@ def lot(ref: str) -> str:
             "trust": tickets.trust(view),
             "following": follows.follows(view, row),
             "bundled": row.state in dossier.FINISHED,
-            "may_read": invitations.may_read(view, row),
+            "may_read": may_read,
             "invited_only": invitations.is_invited_only(row),
-            "may_join": may(view.actor, Act.LOT_TAKE_PART) and invitations.may_read(view, row),
+            "may_join": may(view.actor, Act.LOT_TAKE_PART) and may_read,
             "taking": participants.takes_part(view, row),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and view.now < card.deadline,
         }
